@@ -1,0 +1,65 @@
+/* Checked money arithmetic. */
+#include "common/amount.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum err u64_add(uint64_t a, uint64_t b, uint64_t *ret)
+{
+	uint64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return ERR_OVERFLOW;
+	*ret = sum;
+	return ERR_OK;
+}
+
+enum err amount_add(struct amount a, struct amount b, struct amount *ret)
+{
+	return u64_add(a.units, b.units, &ret->units);
+}
+
+enum err amount_sub(struct amount a, struct amount b, struct amount *ret)
+{
+	if (b.units > a.units)
+		return ERR_OVERFLOW;
+	ret->units = a.units - b.units;
+	return ERR_OK;
+}
+
+enum err amount_scale(uint128 quantity, struct amount price, uint128 divisor, struct amount *ret)
+{
+	uint128 whole = quantity / divisor, rest = quantity % divisor, high, low;
+
+	assert(divisor > 0);
+	/* quantity * price / divisor = whole * price + rest * price / divisor, which keeps the product small. */
+	if (__builtin_mul_overflow(whole, (uint128)price.units, &high) ||
+	    __builtin_mul_overflow(rest, (uint128)price.units, &low))
+		return ERR_OVERFLOW;
+	if (__builtin_add_overflow(high, low / divisor, &high) || high > UINT64_MAX)
+		return ERR_OVERFLOW;
+	ret->units = (uint64_t)high;
+	return ERR_OK;
+}
+
+char *amount_print(struct amount a, char out[AMOUNT_TEXT])
+{
+	snprintf(out, AMOUNT_TEXT, "%" PRIu64 ".%08" PRIu64, a.units / 100000000, a.units % 100000000);
+	return out;
+}
+
+struct byte_seconds byte_seconds_of(uint64_t bytes, uint64_t seconds)
+{
+	return (struct byte_seconds){(uint128)bytes * seconds};
+}
+
+enum err byte_seconds_add(struct byte_seconds a, struct byte_seconds b, struct byte_seconds *ret)
+{
+	uint128 sum;
+
+	if (__builtin_add_overflow(a.value, b.value, &sum))
+		return ERR_OVERFLOW;
+	ret->value = sum;
+	return ERR_OK;
+}

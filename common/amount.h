@@ -1,0 +1,33 @@
+/* Money in token base units and storage in byte-seconds, with checked arithmetic. Raw members are touched here
+ * only. */
+#ifndef GRANARY_COMMON_AMOUNT_H
+#define GRANARY_COMMON_AMOUNT_H
+
+#include "common/bytes.h"
+
+struct amount {
+	uint64_t units;
+};
+
+struct byte_seconds {
+	uint128 value;
+};
+
+/* 8 decimals: one token is 10^8 base units. */
+#define AMOUNT_DECIMALS 8
+#define AMOUNT_TEXT 32
+
+enum err amount_add(struct amount a, struct amount b, struct amount *ret) WARN_UNUSED;
+enum err amount_sub(struct amount a, struct amount b, struct amount *ret) WARN_UNUSED;
+/* floor(quantity * price / divisor), exact through 128 bits; ERR_OVERFLOW when it does not fit; divisor > 0. */
+enum err amount_scale(uint128 quantity, struct amount price, uint128 divisor, struct amount *ret) WARN_UNUSED;
+/* "12.00000034". */
+char *amount_print(struct amount a, char out[AMOUNT_TEXT]);
+
+struct byte_seconds byte_seconds_of(uint64_t bytes, uint64_t seconds);
+enum err byte_seconds_add(struct byte_seconds a, struct byte_seconds b, struct byte_seconds *ret) WARN_UNUSED;
+
+/* a + b, refused when it would overflow. */
+enum err u64_add(uint64_t a, uint64_t b, uint64_t *ret) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,202 @@
+/* Durable file operations, all in one place. */
+#include "common/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/random.h"
+
+char *file_join(const char *dir, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0)
+		abort();
+	return path;
+}
+
+bool file_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+enum err file_read(const char *path, size_t limit, char **ret, size_t *ret_len)
+{
+	char *buffer = NULL;
+	size_t len = 0;
+	enum err err = ERR_OK;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_from_errno(errno);
+	buffer = malloc(limit + 1);
+	if (buffer == NULL)
+		abort();
+	while (len <= limit) {
+		ssize_t got = read(fd, buffer + len, limit + 1 - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			err = err_from_errno(errno);
+		if (got <= 0)
+			break;
+		len += (size_t)got;
+	}
+	close(fd);
+	if (err == ERR_OK && len > limit)
+		err = ERR_RANGE;
+	if (err != ERR_OK) {
+		free(buffer);
+		return err;
+	}
+	buffer[len] = '\0';
+	*ret = buffer;
+	*ret_len = len;
+	return ERR_OK;
+}
+
+enum err file_write_all(int fd, struct bytes content)
+{
+	while (content.len > 0) {
+		ssize_t put = write(fd, content.data, content.len);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return err_from_errno(errno);
+		content.data += put;
+		content.len -= (size_t)put;
+	}
+	return ERR_OK;
+}
+
+enum err file_sync_dir(const char *path)
+{
+	enum err err = ERR_OK;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+
+	if (fd < 0)
+		return err_from_errno(errno);
+	if (fsync(fd) != 0)
+		err = err_from_errno(errno);
+	close(fd);
+	return err;
+}
+
+static enum err sync_parent(const char *path)
+{
+	char *copy = strdup(path);
+	enum err err;
+
+	if (copy == NULL)
+		abort();
+	err = file_sync_dir(dirname(copy));
+	free(copy);
+	return err;
+}
+
+static enum err write_synced(const char *path, struct bytes content, mode_t mode)
+{
+	enum err err;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode);
+
+	if (fd < 0)
+		return err_from_errno(errno);
+	err = file_write_all(fd, content);
+	if (err == ERR_OK && fsync(fd) != 0)
+		err = err_from_errno(errno);
+	if (close(fd) != 0 && err == ERR_OK)
+		err = err_from_errno(errno);
+	if (err != ERR_OK)
+		unlink(path);
+	return err;
+}
+
+static char *temporary_name(const char *path)
+{
+	char *name;
+
+	if (asprintf(&name, "%s.%08x.tmp", path, (unsigned)random_below(UINT32_MAX)) < 0)
+		abort();
+	return name;
+}
+
+enum err file_create(const char *path, struct bytes content, mode_t mode)
+{
+	char *temporary = temporary_name(path);
+	enum err err = write_synced(temporary, content, mode);
+
+	if (err == ERR_OK) {
+		/* link() refuses to replace, which rename() does not. */
+		if (link(temporary, path) != 0)
+			err = err_from_errno(errno);
+		unlink(temporary);
+	}
+	if (err == ERR_OK)
+		err = sync_parent(path);
+	free(temporary);
+	return err;
+}
+
+enum err file_replace(const char *path, struct bytes content, mode_t mode)
+{
+	char *temporary = temporary_name(path);
+	enum err err = write_synced(temporary, content, mode);
+
+	if (err == ERR_OK && rename(temporary, path) != 0) {
+		err = err_from_errno(errno);
+		unlink(temporary);
+	}
+	if (err == ERR_OK)
+		err = sync_parent(path);
+	free(temporary);
+	return err;
+}
+
+enum err file_make_dirs(const char *path, mode_t mode)
+{
+	char *copy = strdup(path);
+	enum err err = ERR_OK;
+
+	if (copy == NULL)
+		abort();
+	for (char *p = copy + 1; err == ERR_OK && *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) != 0 && errno != EEXIST)
+			err = err_from_errno(errno);
+		*p = '/';
+	}
+	if (err == ERR_OK && mkdir(copy, mode) != 0 && errno != EEXIST)
+		err = err_from_errno(errno);
+	free(copy);
+	return err;
+}
+
+enum err file_lock(const char *dir, const char *name, int *ret_fd)
+{
+	char *path = file_join(dir, name);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int number = errno;
+
+	free(path);
+	if (fd < 0)
+		return err_from_errno(number);
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		close(fd);
+		return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+	}
+	*ret_fd = fd;
+	return ERR_OK;
+}
