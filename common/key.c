@@ -170,13 +170,18 @@ static const uint8_t half_order[32] = {
 	0x5d, 0x57, 0x6e, 0x73, 0x57, 0xa4, 0x50, 0x1d, 0xdf, 0xe9, 0x2f, 0x46, 0x68, 0x1b, 0x20, 0xa0,
 };
 
+bool signature_is_low(const struct signature *signature)
+{
+	return memcmp(signature->b + 32, half_order, sizeof(half_order)) <= 0;
+}
+
 enum err key_recover(const struct bytes32 *digest, const struct signature *signature, struct address *ret)
 {
 	secp256k1_ecdsa_recoverable_signature sig;
 	secp256k1_pubkey point;
 	uint8_t v = signature->b[64];
 
-	if ((v != 27 && v != 28) || memcmp(signature->b + 32, half_order, sizeof(half_order)) > 0)
+	if ((v != 27 && v != 28) || !signature_is_low(signature))
 		return ERR_SIGNATURE;
 	if (secp256k1_ecdsa_recoverable_signature_parse_compact(context, &sig, signature->b, v - 27) != 1)
 		return ERR_SIGNATURE;

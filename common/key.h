@@ -47,6 +47,8 @@ const struct address *key_address(const struct key *key);
 /* Sign a 32-byte digest, deterministically (RFC 6979), low-s, recoverable. */
 void key_sign(const struct key *key, const struct bytes32 *digest, struct signature *ret);
 
+/* s is in the lower half of the order (EIP-2). */
+bool signature_is_low(const struct signature *signature);
 /* The address that signed. ERR_SIGNATURE on high-s (EIP-2), on v other than 27 and 28, on any bad r or s. */
 enum err key_recover(const struct bytes32 *digest, const struct signature *signature, struct address *ret) WARN_UNUSED;
 /* ERR_OK when `address` signed `digest`. */

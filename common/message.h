@@ -1,0 +1,451 @@
+/*
+ * Every message of every protocol, declared once.
+ *
+ * On the wire a message is `u16 type, u32 request, body`. One table (message.c) names each type, its number and its
+ * fields; common/fields walks it to encode, decode, print and bound a message. Even types must be understood, odd
+ * ones may be ignored. A new message is a structure here, a member of the union, a description and a row there.
+ *
+ * Blobs named after signed things hold that thing's fields and its signature, in the encoding of payments/typed.h.
+ */
+#ifndef GRANARY_COMMON_MESSAGE_H
+#define GRANARY_COMMON_MESSAGE_H
+
+#include "common/endpoint.h"
+#include "common/fields.h"
+#include "common/refusal.h"
+
+#define MESSAGE_VERSION 1
+#define MESSAGE_MAX 65535
+#define MESSAGE_HEAD 6
+#define MESSAGE_BLOCK 32768	      /* most payload bytes of DATA */
+#define MESSAGE_SIBLINGS (6 * 32)     /* most proof bytes of DATA */
+#define MESSAGE_SIGNED_MAX 1024	      /* most bytes of any signed thing but an audit's proof */
+#define MESSAGE_PATH_MAX 2048	      /* most bytes of an encrypted object path */
+#define MESSAGE_INLINE_MAX (4096 + 16) /* most bytes of an object kept in the satellite's metadata */
+
+enum message_type {
+	/* every channel */
+	MSG_HELLO = 2,
+	MSG_ERROR = 4,
+	MSG_PING = 6,
+	MSG_PONG = 8,
+	MSG_DONE = 10, /* what you asked for is done; nothing to tell */
+	/* pieces: to a node */
+	MSG_PUT = 256,
+	MSG_GET = 258,
+	MSG_ORDER = 260,
+	MSG_DATA = 262,
+	MSG_PUT_END = 264,
+	MSG_RECEIPT = 266,
+	MSG_GET_END = 268,
+	MSG_CANCEL = 270,
+	MSG_PROVE = 272,
+	MSG_PROOF = 274,
+	MSG_PROVE_END = 276,
+	MSG_DELETE = 278,
+	MSG_DELETED = 280,
+	/* a node to its satellite */
+	MSG_CHECK_IN = 512,
+	MSG_CHECKED_IN = 514,
+	MSG_SETTLE = 516,
+	MSG_SETTLE_ORDERS = 518,
+	MSG_VERDICTS = 520,
+	MSG_SETTLED = 522,
+	/* a client to its satellite */
+	MSG_ENROL = 768,
+	MSG_MAKE_BUCKET = 770,
+	MSG_REMOVE_BUCKET = 772,
+	MSG_LIST_BUCKETS = 774,
+	MSG_BUCKETS = 776,
+	MSG_BEGIN_OBJECT = 778,
+	MSG_OBJECT_BEGUN = 780,
+	MSG_BEGIN_SEGMENT = 782,
+	MSG_SEGMENT_BEGUN = 784,
+	MSG_COMMIT_SEGMENT = 786,
+	MSG_INLINE_SEGMENT = 788,
+	MSG_COMMIT_OBJECT = 790,
+	MSG_ABORT_OBJECT = 792,
+	MSG_GET_OBJECT = 794,
+	MSG_OBJECT = 796,
+	MSG_LIST_OBJECTS = 798,
+	MSG_OBJECTS = 800,
+	MSG_GET_SEGMENT = 802,
+	MSG_SEGMENT = 804,
+	MSG_REMOVE_OBJECT = 806,
+};
+
+/* The first message each way, request 0. The domain is the satellite's; a node sends zeros. */
+struct msg_hello {
+	uint16_t version;
+	uint64_t features;
+	uint64_t chain_id;
+	struct address contract;
+};
+
+struct msg_error {
+	uint16_t code; /* enum refusal */
+	struct bytes text;
+};
+
+struct msg_ping {
+	uint64_t at; /* echoed by PONG */
+};
+
+struct msg_pong {
+	uint64_t at;
+};
+
+struct msg_empty {
+	uint8_t none; /* not sent */
+};
+
+/* PUT, then ORDER and DATA, then PUT_END; answered by one RECEIPT. All carry the PUT's request number. The node
+ * reserves the allocation's limit; the piece's true size comes with PUT_END. */
+struct msg_put {
+	struct bytes32 piece;
+	struct bytes allocation; /* signed Allocation */
+};
+
+/* Answered by DATA for each block that covers the range, as far as orders reach, then GET_END. */
+struct msg_get {
+	struct bytes32 piece;
+	uint64_t offset; /* bytes of the piece */
+	uint64_t length; /* > 0 unless the piece is empty */
+	struct bytes allocation; /* signed Allocation */
+};
+
+struct msg_order {
+	struct bytes order; /* signed Order */
+};
+
+struct msg_data {
+	uint32_t block;		/* number of the 32 KiB block in the piece */
+	struct bytes siblings;	/* GET: hashes that tie the block to the root, nearest first; PUT: empty */
+	struct bytes payload;	/* the whole block */
+};
+
+struct msg_put_end {
+	uint64_t size;
+	struct bytes32 root;
+};
+
+struct msg_receipt {
+	struct bytes receipt; /* signed Receipt */
+};
+
+struct msg_get_end {
+	uint64_t bytes; /* payload bytes sent */
+};
+
+/* One PROOF per piece of the challenge, in order, then PROVE_END. */
+struct msg_prove {
+	struct bytes challenge; /* audit/challenge.h */
+};
+
+struct msg_proof {
+	uint32_t index;	    /* of the piece in the challenge */
+	uint8_t answer;	    /* enum audit_answer: held, missing, corrupt */
+	struct bytes proof; /* audit/proof.h; empty unless held */
+};
+
+struct msg_prove_end {
+	struct bytes audit; /* Audit signed by the node, without verdicts yet */
+};
+
+struct msg_delete {
+	struct bytes deletion; /* signed Deletion */
+	struct list pieces;    /* of struct item_piece, sorted */
+};
+
+struct item_piece {
+	struct bytes32 piece;
+};
+
+struct msg_deleted {
+	uint32_t count; /* pieces that were there */
+	uint64_t bytes; /* that they held */
+};
+
+struct msg_check_in {
+	struct bytes version;  /* of the software */
+	struct bytes endpoint; /* host:port where this node can be dialled */
+	uint64_t allocated;    /* bytes */
+	uint64_t used;
+	uint64_t available;
+	struct bytes payee; /* signed Payee */
+};
+
+struct msg_checked_in {
+	uint64_t time;	     /* the satellite's clock, Unix seconds */
+	uint8_t reachable;   /* 1: the dial-back found this node */
+	uint8_t status;	     /* enum of doc/formats.md: 1 in good standing */
+	struct bytes reason; /* words for a person when not */
+};
+
+/* SETTLE, then SETTLE_ORDERS in parts; answered by VERDICTS in parts, then SETTLED. */
+struct msg_settle {
+	struct bytes settlement; /* signed Settlement */
+};
+
+struct msg_settle_orders {
+	struct list orders; /* of struct item_order, sorted by order struct hash over all parts */
+	uint8_t last;
+};
+
+struct item_order {
+	struct bytes allocation; /* signed Allocation */
+	struct bytes order;	 /* signed Order */
+};
+
+struct msg_verdicts {
+	struct list verdicts; /* of struct item_verdict, in the order of the orders */
+	uint8_t last;
+};
+
+struct item_verdict {
+	struct bytes32 allocation; /* struct hash */
+	uint8_t verdict;	   /* enum verdict, payments/settlement.h */
+	uint16_t code;		   /* enum refusal when rejected */
+	uint64_t bytes;		   /* counted for this order in all */
+};
+
+struct msg_settled {
+	struct bytes settled; /* signed Settled */
+};
+
+/* Makes the channel's key a client of the satellite. Answered by DONE; the same key and code again: DONE again. */
+struct msg_enrol {
+	struct bytes code;
+};
+
+struct msg_bucket {
+	struct bytes bucket; /* 3 to 63 of a-z 0-9 . - */
+};
+
+/* An answer in parts, `last` set on the final one. */
+struct msg_buckets {
+	struct list buckets; /* of struct item_bucket, by name */
+	uint8_t last;
+};
+
+struct item_bucket {
+	struct bytes bucket;
+	uint64_t created;
+};
+
+struct msg_begin_object {
+	struct bytes bucket;
+	struct bytes path; /* encrypted, uplink/path.h */
+	uint64_t expires;  /* 0: never */
+};
+
+struct msg_object_begun {
+	struct bytes32 version; /* names the object until it is committed, and in associated data for ever */
+	uint16_t required;	/* the redundancy policy: k / repair / success / total */
+	uint16_t repair;
+	uint16_t success;
+	uint16_t total;
+};
+
+struct msg_begin_segment {
+	struct bytes32 version;
+	uint32_t number;
+	uint64_t piece_size;  /* most bytes of a piece */
+	struct list excluded; /* of struct item_node: nodes that failed in an earlier attempt */
+};
+
+struct item_node {
+	struct address node;
+};
+
+/* Answers BEGIN_SEGMENT, in parts. */
+struct msg_segment_begun {
+	struct bytes32 segment;
+	struct list pieces; /* of struct item_allocation */
+	uint8_t last;
+};
+
+struct item_allocation {
+	uint16_t number;	 /* of the piece in the segment */
+	struct bytes32 root;	 /* of the piece; zeros in SEGMENT_BEGUN */
+	struct bytes endpoint;	 /* id@host:port */
+	struct bytes allocation; /* signed Allocation */
+};
+
+/* What decrypts a segment. Opaque to the satellite. */
+#define MESSAGE_WRAPPED_KEY 72
+
+/* Every receipt must come from a distinct node allocated for `segment`, and say piece_size, which must be the size
+ * that plain_size implies. Answered by DONE. */
+struct msg_commit_segment {
+	struct bytes32 segment;
+	uint64_t plain_size;
+	uint64_t piece_size;
+	struct bytes wrapped_key;
+	struct list receipts; /* of struct item_receipt */
+};
+
+struct item_receipt {
+	uint16_t number;
+	struct bytes receipt; /* signed Receipt */
+};
+
+struct msg_inline_segment {
+	struct bytes32 version;
+	uint32_t number;
+	uint64_t plain_size;
+	struct bytes wrapped_key;
+	struct bytes data; /* encrypted */
+};
+
+/* Makes the object visible, replacing an older one of that name. Refused unless segments 0 … segments - 1 are all
+ * committed and add up to plain_size. */
+struct msg_commit_object {
+	struct bytes32 version;
+	uint32_t segments;
+	uint64_t plain_size;
+	struct bytes metadata; /* encrypted by the client */
+};
+
+struct msg_abort_object {
+	struct bytes32 version;
+};
+
+struct msg_get_object {
+	struct bytes bucket;
+	struct bytes path;
+};
+
+struct msg_object {
+	struct bytes32 version;
+	uint64_t plain_size;
+	uint32_t segments;
+	uint64_t created;
+	uint64_t expires;
+	uint16_t required;
+	uint16_t repair;
+	uint16_t success;
+	uint16_t total;
+	struct bytes metadata;
+};
+
+/* Objects and folders directly under `prefix` (whole encrypted components; empty for the bucket), in ciphertext
+ * order after `after`. */
+struct msg_list_objects {
+	struct bytes bucket;
+	struct bytes prefix;
+	struct bytes after;
+	uint8_t recursive; /* 1: everything below, no folders */
+	uint32_t limit;
+};
+
+struct msg_objects {
+	struct list objects; /* of struct item_object */
+	uint8_t more;	     /* the limit cut the listing: ask again after the last path */
+	uint8_t last;
+};
+
+struct item_object {
+	struct bytes path; /* the whole path below the bucket; of a folder, up to its component */
+	uint8_t folder;
+	uint64_t plain_size;
+	uint64_t created;
+	struct bytes metadata;
+};
+
+/* Allocations to read a segment: `count` pieces (0: required plus a few) beginning with number `first`, wrapping,
+ * of nodes thought online and not excluded, each limited to `limit` bytes. */
+struct msg_get_segment {
+	struct bytes32 version;
+	uint32_t number;
+	uint64_t limit;
+	uint16_t first;
+	uint16_t count;
+	struct list excluded; /* of struct item_node */
+};
+
+/* Answers GET_SEGMENT, in parts. An inline segment has data and no pieces. */
+struct msg_segment {
+	uint64_t plain_size;
+	uint64_t piece_size;
+	struct bytes wrapped_key;
+	struct bytes data;
+	struct list pieces; /* of struct item_allocation */
+	uint8_t last;
+};
+
+struct message {
+	uint16_t type;
+	uint32_t request;
+	union {
+		struct msg_hello hello;
+		struct msg_error error;
+		struct msg_ping ping;
+		struct msg_pong pong;
+		struct msg_empty empty; /* DONE, CANCEL, LIST_BUCKETS */
+		struct msg_put put;
+		struct msg_get get;
+		struct msg_order order;
+		struct msg_data data;
+		struct msg_put_end put_end;
+		struct msg_receipt receipt;
+		struct msg_get_end get_end;
+		struct msg_prove prove;
+		struct msg_proof proof;
+		struct msg_prove_end prove_end;
+		struct msg_delete delete;
+		struct msg_deleted deleted;
+		struct msg_check_in check_in;
+		struct msg_checked_in checked_in;
+		struct msg_settle settle;
+		struct msg_settle_orders settle_orders;
+		struct msg_verdicts verdicts;
+		struct msg_settled settled;
+		struct msg_enrol enrol;
+		struct msg_bucket bucket; /* MAKE_BUCKET, REMOVE_BUCKET */
+		struct msg_buckets buckets;
+		struct msg_begin_object begin_object;
+		struct msg_object_begun object_begun;
+		struct msg_begin_segment begin_segment;
+		struct msg_segment_begun segment_begun;
+		struct msg_commit_segment commit_segment;
+		struct msg_inline_segment inline_segment;
+		struct msg_commit_object commit_object;
+		struct msg_abort_object abort_object;
+		struct msg_get_object get_object; /* also REMOVE_OBJECT */
+		struct msg_object object;
+		struct msg_list_objects list_objects;
+		struct msg_objects objects;
+		struct msg_get_segment get_segment;
+		struct msg_segment segment;
+	};
+};
+
+/* Descriptions of list items, for list_next and fields_encode. */
+extern const struct fields item_piece_fields, item_order_fields, item_verdict_fields, item_bucket_fields,
+	item_node_fields, item_allocation_fields, item_receipt_fields, item_object_fields;
+
+struct message_spec {
+	uint16_t type;
+	struct fields fields; /* named "PUT" and so on */
+	size_t max;	      /* most bytes of a whole message */
+};
+
+/* The row of a type, NULL when unknown. */
+const struct message_spec *message_find(uint16_t type);
+/* All rows, for tests and printers. */
+const struct message_spec *message_table(size_t *ret_count);
+
+/* Write a whole message. The writer's error is set when it does not fit or a member is over its limit: a bug of
+ * ours, or text of a user's that was not checked. */
+void message_encode(const struct message *message, struct writer *w);
+
+/* Read a whole message; views in *ret point into `from`. On failure *ret_why names the field, type and request are
+ * set when there were enough bytes, and the refusal that the peer shall get is returned: MALFORMED, TOO_LONG, or
+ * UNKNOWN_TYPE (also for unknown odd types, which the caller ignores). */
+enum refusal message_decode(struct bytes from, struct message *ret, const char **ret_why) WARN_UNUSED;
+
+/* "PUT request=7 piece=… allocation=…" for logs and test failures; payloads are shown as lengths. Returns out. */
+char *message_print(const struct message *message, char *out, size_t room);
+
+#endif

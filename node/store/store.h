@@ -1,0 +1,129 @@
+/*
+ * The piece store: append-only segments, an index in memory, one committer.
+ *
+ * The promise: when a put's `done` says ERR_OK, the piece, its segment's directory entry and its used serial are on
+ * stable storage. Reads return the bytes stored or an error, never wrong bytes. All functions may be called from any
+ * thread; those that touch the disk block, so call them from a pool. doc/formats.md has the layout on disk,
+ * doc/store.md the reasons.
+ */
+#ifndef GRANARY_NODE_STORE_STORE_H
+#define GRANARY_NODE_STORE_STORE_H
+
+#include "audit/tree.h"
+#include "node/store/seam.h"
+#include "payments/typed.h"
+
+struct store;
+struct store_upload;
+struct store_reader;
+
+#define STORE_MESSAGE 256 /* room for a sentence about what went wrong */
+
+/* Make DIR/store for an allocation of so many bytes. segment_size 0: a power of two near allocation / 1000, from
+ * 1 MiB to 1 GiB. ERR_EXISTS when there is one. `why` gets a sentence on failure, naming path and cause. */
+enum err store_init(const char *dir, uint64_t allocation, uint64_t segment_size, const struct seam *seam,
+		    char why[STORE_MESSAGE]) WARN_UNUSED;
+/* Open it, recover what an unclean stop left, start the committer's thread. ERR_BUSY when it is open already. The
+ * allocation may be changed at each opening. */
+enum err store_open(const char *dir, uint64_t allocation, const struct seam *seam, struct store **ret,
+		    char why[STORE_MESSAGE]) WARN_UNUSED;
+/* Commit what is complete, answer it, seal, close. */
+void store_close(struct store *store);
+
+/* The small number under which this satellite's pieces are kept; assigned durably at first use. */
+enum err store_satellite(struct store *store, const struct address *satellite, uint16_t *ret) WARN_UNUSED;
+
+struct store_key {
+	uint16_t satellite;
+	struct bytes32 piece;
+};
+
+/* Begin an upload: checks space and reserves room for `allocation->limit` bytes and a head. allocation and signature
+ * are kept in the record; allocation_hash is its struct hash. ERR_FULL, ERR_READ_ONLY, ERR_EXISTS (a live piece of
+ * that key), ERR_RANGE (limit over TREE_PIECE). */
+enum err store_put_begin(struct store *store, uint16_t satellite, const struct allocation *allocation,
+			 const struct signature *signature, const struct bytes32 *allocation_hash,
+			 struct store_upload **ret) WARN_UNUSED;
+/* Write the next block: TREE_BLOCK bytes, or fewer as the last. Hashes, checksums and writes in the caller's thread;
+ * the data is not kept. One caller at a time per upload. ERR_LIMIT past the limit, ERR_RANGE after a short block. */
+enum err store_put_block(struct store_upload *upload, const void *data, size_t len) WARN_UNUSED;
+/* The root and size of what was written so far. */
+void store_put_root(const struct store_upload *upload, struct bytes32 *ret_root, uint64_t *ret_size);
+/* Finish: the head is completed with the last order, root and stored_at (Unix seconds), and the piece goes into the
+ * next group commit. done(arg, err) is called from the committer's thread after the sync; the upload is gone then.
+ * ERR_EXISTS when another upload of the same key won. */
+void store_put_end(struct store_upload *upload, const struct order *order, const struct signature *signature,
+		   uint64_t stored_at, void (*done)(void *arg, enum err err), void *arg);
+/* Give the extent back. */
+void store_put_abort(struct store_upload *upload);
+
+/* What is known of a stored piece without reading its data. */
+struct store_piece {
+	uint64_t size;
+	uint64_t stored_at;
+	uint64_t expires; /* 0: until deleted */
+	struct bytes32 root;
+	struct bytes32 allocation; /* struct hash of the allocation that put it */
+	struct bytes32 blocks[TREE_BLOCKS]; /* subtree hashes, tree_blocks(size) of them */
+};
+
+/* Open a piece for reading: one read of its head (for pieces up to 64 KiB of the data too). The piece stays readable
+ * until store_reader_free, whatever is deleted or moved. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
+enum err store_get(struct store *store, const struct store_key *key, struct store_reader **ret) WARN_UNUSED;
+const struct store_piece *store_reader_piece(const struct store_reader *reader);
+/* Read `count` blocks from `block` on into out (count * TREE_BLOCK bytes), checked against their checksums;
+ * *ret_len is their length together. ERR_RANGE, ERR_CORRUPT, ERR_IO. */
+enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out,
+			     size_t *ret_len) WARN_UNUSED;
+void store_reader_free(struct store_reader *reader);
+
+/* Delete durably; done as in store_put_end. ERR_NOT_FOUND when there is none. *ret_size of the piece may be NULL. */
+enum err store_delete(struct store *store, const struct store_key *key, uint64_t *ret_size,
+		      void (*done)(void *arg, enum err err), void *arg) WARN_UNUSED;
+
+/* Walk all live pieces, in no order; stop when `each` returns false. Pieces put or deleted meanwhile may be missed. */
+enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size), void *arg)
+	WARN_UNUSED;
+
+/* Bytes; live + dead + overhead + free_in_segments is what the segment files take. */
+struct store_space {
+	uint64_t allocation;
+	uint64_t live;		   /* payload of live pieces */
+	uint64_t pieces;	   /* how many */
+	uint64_t dead;		   /* deleted or superseded, not yet reclaimed */
+	uint64_t overhead;	   /* heads, headers, padding of live records, and the transfer log */
+	uint64_t reserved;	   /* of uploads under way */
+	uint64_t available;	   /* what new pieces may still take: allocation and disk both heeded */
+	bool read_only;
+	char reason[STORE_MESSAGE]; /* why read-only */
+};
+void store_space(struct store *store, struct store_space *ret);
+
+/*
+ * The transfer log: used serials and last orders, in the same record framing and by the same committer. A PUT's
+ * serial and order are in its piece record and need no entry; they are replayed from there. Entries survive an
+ * unclean stop once synced; store_transfers_floor tells how far that is.
+ */
+struct store_transfer {
+	uint64_t sequence; /* ascending; assigned by the store */
+	struct allocation allocation;
+	struct signature allocation_signature;
+	struct order order; /* amount 0 and a zero signature: the serial was used, nothing ordered yet */
+	struct signature order_signature;
+	uint64_t at; /* Unix seconds */
+};
+/* Queue an entry; it is written with the next group commit, and synced within a second. done may be NULL. */
+void store_transfer_add(struct store *store, const struct store_transfer *transfer,
+			void (*done)(void *arg, enum err err), void *arg);
+/* Visit all entries of the log and the transfers of piece records with a sequence above `after`, in ascending
+ * sequence; stop when `each` returns false. For filling the ledger and for rebuilding the used serials at start. */
+enum err store_transfers_each(struct store *store, uint64_t after,
+			      bool (*each)(void *arg, const struct store_transfer *transfer), void *arg) WARN_UNUSED;
+/* GET allocations issued before this moment (Unix seconds) are to be refused: the stop before this start was
+ * unclean and a second of the log may be missing. 0 after a clean stop. */
+uint64_t store_transfers_floor(const struct store *store);
+/* Drop log segments whose entries all expired before this time, Unix seconds, and are at or below `sequence` (the
+ * ledger has them). */
+enum err store_transfers_trim(struct store *store, uint64_t sequence, uint64_t expired_before) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,55 @@
+/*
+ * What a node checks on every transfer, and a satellite on every settled order. Pure: the facts come in, the
+ * refusal goes out; each rule has its own code (common/refusal.h), so a test can tell that it was this rule.
+ */
+#ifndef GRANARY_PAYMENTS_RULES_H
+#define GRANARY_PAYMENTS_RULES_H
+
+#include "payments/typed.h"
+
+#define RULES_SKEW 300		       /* seconds that clocks may differ */
+#define RULES_LIFETIME (24 * 3600)     /* longest life of an allocation, seconds */
+#define RULES_GRACE (48 * 3600)	       /* seconds after expiry in which an order can be settled */
+#define RULES_SLACK 32768	       /* bytes that may move beyond what is ordered: one block */
+#define RULES_CREDIT_FIRST (64 * 1024) /* bytes that a client orders ahead at first, … */
+#define RULES_CREDIT_MOST (2048 * 1024) /* … doubling with each order up to this */
+
+/* A transfer as the node sees it. */
+struct transfer_facts {
+	const struct domain *domain;	   /* of the allocation's satellite */
+	const struct address *satellite;   /* the trusted satellite that the allocation names, NULL when none */
+	const struct address *node;	   /* ourselves */
+	const struct address *peer;	   /* who is on the channel */
+	const struct bytes32 *piece;	   /* that the request names */
+	bool put;			   /* PUT or GET */
+	uint64_t now;
+};
+
+/* In order: satellite, node, client, action, piece, lifetime, serial hour, early, expired, signature. Whether the
+ * serial was used before is the caller's to ask (serials_use), last. */
+enum refusal rules_check_allocation(const struct allocation *allocation, const struct signature *signature,
+				    const struct transfer_facts *facts) WARN_UNUSED;
+
+/* A further order of a transfer: allocation, shrinking (below `previous`), limit, signature (by the client). */
+enum refusal rules_check_order(const struct order *order, const struct signature *signature,
+			       const struct allocation *allocation, const struct bytes32 *allocation_hash,
+			       uint64_t previous, const struct domain *domain) WARN_UNUSED;
+
+/* What the client orders next, after `ordered` and `moved` bytes of at most `limit`; the same as `ordered` when that
+ * still reaches far enough. `credit` starts at 0 and is the rule's own memory. */
+uint64_t rules_next_order(uint64_t ordered, uint64_t moved, uint64_t limit, uint64_t *credit);
+
+/* A receipt that a client or satellite got: it must be for this allocation, signed by its node, with this root and
+ * size. REFUSAL_ORDER_ALLOCATION, REFUSAL_PIECE, REFUSAL_ROOT, REFUSAL_PIECE_LIMIT, REFUSAL_SIGNATURE. */
+enum refusal rules_check_receipt(const struct receipt *receipt, const struct signature *signature,
+				 const struct allocation *allocation, const struct bytes32 *root, uint64_t size,
+				 const struct domain *domain) WARN_UNUSED;
+
+/* One settled order at the satellite: it signed the allocation (UNISSUED), for the node that settles (NODE), the
+ * client signed the order, amount within the limit, and `now` within expiry + RULES_GRACE (LATE). */
+enum refusal rules_check_settled(const struct allocation *allocation, const struct signature *allocation_signature,
+				 const struct order *order, const struct signature *order_signature,
+				 const struct address *satellite, const struct address *node,
+				 const struct domain *domain, uint64_t now) WARN_UNUSED;
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * Every signed thing, declared once, and EIP-712 over it.
+ *
+ * A type is a structure here and a list of fields in typed.c; from it come the EIP-712 type string, the struct hash,
+ * the wire form (fields in order, then the 65-byte signature) and the JSON. The field names and their order are
+ * those of the typed data, so any Ethereum library reproduces the digest. Pure.
+ */
+#ifndef GRANARY_PAYMENTS_TYPED_H
+#define GRANARY_PAYMENTS_TYPED_H
+
+#include "common/fields.h"
+#include "common/refusal.h"
+
+enum action {
+	ACTION_PUT = 1,
+	ACTION_GET = 2,
+	ACTION_GET_AUDIT = 3,
+	ACTION_GET_REPAIR = 4,
+	ACTION_PUT_REPAIR = 5,
+};
+
+/* This client may move up to `limit` bytes of this piece with this node. */
+struct allocation {
+	struct bytes32 serial; /* 4 bytes: hour of expiry; 28 random */
+	struct address satellite;
+	struct address client;
+	struct address node;
+	struct bytes32 piece;
+	uint8_t action;		/* enum action */
+	uint64_t limit;		/* bytes */
+	uint64_t issued;	/* Unix seconds, as all times here */
+	uint64_t expires;
+	uint64_t pieceExpires;	/* 0: kept until deleted */
+};
+
+/* I owe for `amount` bytes of this allocation; cumulative. */
+struct order {
+	struct bytes32 allocation; /* struct hash */
+	uint64_t amount;
+};
+
+/* I hold these bytes, durably, under this root. */
+struct receipt {
+	struct bytes32 allocation; /* struct hash */
+	struct bytes32 piece;
+	struct bytes32 root;
+	uint64_t size;
+	uint64_t storedAt;
+};
+
+struct settlement {
+	struct address satellite;
+	struct address node;
+	uint64_t hour; /* of the serials: expiry / 3600 */
+	struct bytes32 orders;
+	uint32_t count;
+	uint64_t bytes; /* sum of the amounts */
+};
+
+struct settled {
+	struct bytes32 settlement; /* struct hash */
+	struct bytes32 verdicts;
+	uint64_t bytes;
+};
+
+struct deletion {
+	struct address satellite;
+	struct address node;
+	struct bytes32 pieces; /* keccak256 of the sorted piece ids */
+	uint64_t at;
+};
+
+struct usage {
+	struct address satellite;
+	struct address node;
+	uint32_t day; /* Unix seconds / 86400 */
+	struct bytes32 changes;
+	uint128 byteSeconds;
+};
+
+struct price {
+	struct address party;
+	uint64_t storage; /* base units per TB-month */
+	uint64_t egress;  /* base units per TB, as the rest */
+	uint64_t audit;
+	uint64_t repair;
+	uint64_t from;
+	uint64_t until;
+};
+
+struct payee {
+	struct address node;
+	struct address payee;
+	uint64_t from;
+};
+
+struct statement {
+	struct address satellite;
+	struct address node;
+	struct address payee;
+	uint32_t period; /* YYYYMM */
+	struct bytes32 lines;
+	uint64_t earned;
+	uint64_t held;
+	uint64_t released;
+	uint64_t forfeited;
+	uint64_t rolled;
+	uint64_t paid;
+	struct bytes32 nodeCumulative;	/* uint256 */
+	struct bytes32 payeeCumulative; /* uint256 */
+};
+
+struct audit {
+	struct bytes32 challenge; /* keccak256 of the challenge's encoding */
+	struct bytes32 answer;	  /* keccak256 of the answers, doc/formats.md */
+	uint64_t bytes;		  /* of leaves sent */
+	struct bytes32 verdicts;  /* zeros as the node signs */
+};
+
+struct loss {
+	struct address satellite;
+	struct address node;
+	struct bytes32 pieces;
+	uint64_t at;
+};
+
+struct exit_receipt {
+	struct address satellite;
+	struct address node;
+	uint64_t completed;
+};
+
+/* The types; ->name is the EIP-712 primary type. */
+extern const struct fields typed_allocation, typed_order, typed_receipt, typed_settlement, typed_settled,
+	typed_deletion, typed_usage, typed_price, typed_payee, typed_statement, typed_audit, typed_loss, typed_exit;
+/* All of them, for tests and tools. */
+const struct fields *const *typed_table(size_t *ret_count);
+
+/* What a signature is bound to: {name:"Granary", version:"1", chainId, verifyingContract}. */
+struct domain {
+	uint64_t chain_id;
+	struct address contract;
+	struct bytes32 separator; /* set by domain_init */
+};
+void domain_init(struct domain *domain, uint64_t chain_id, const struct address *contract);
+
+/* "Order(bytes32 allocation,uint64 amount)". Returns out. EIP-712, encodeType. */
+char *typed_type_string(const struct fields *type, char *out, size_t room);
+/* EIP-712, hashStruct. */
+void typed_hash(const struct fields *type, const void *object, struct bytes32 *ret);
+/* keccak256(0x19 0x01 ‖ separator ‖ hashStruct): what is signed. */
+void typed_digest(const struct fields *type, const void *object, const struct domain *domain, struct bytes32 *ret);
+/* The digest of an object whose struct hash is known already. */
+void typed_digest_of_hash(const struct bytes32 *hash, const struct domain *domain, struct bytes32 *ret);
+
+void typed_sign(const struct fields *type, const void *object, const struct domain *domain, const struct key *key,
+		struct signature *ret);
+/* REFUSAL_NONE, REFUSAL_HIGH_S, or REFUSAL_SIGNATURE when anyone but `signer` signed it. */
+enum refusal typed_verify(const struct fields *type, const void *object, const struct domain *domain,
+			  const struct signature *signature, const struct address *signer) WARN_UNUSED;
+
+/* Wire form: the fields, then the signature. typed_size is its exact length. */
+size_t typed_size(const struct fields *type);
+void typed_encode(const struct fields *type, const void *object, const struct signature *signature, struct writer *w);
+/* ERR_FORMAT unless exactly one well-formed object. */
+enum err typed_decode(const struct fields *type, struct bytes from, void *object, struct signature *ret_signature)
+	WARN_UNUSED;
+
+#endif
