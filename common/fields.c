@@ -9,13 +9,17 @@
 
 #include "common/hex.h"
 
-/* What the kinds of fixed width take on the wire; 0 for those of variable length. */
 static const size_t width[] = {
 	[FIELD_U8] = 1,	      [FIELD_U16] = 2,	    [FIELD_U32] = 4,	   [FIELD_U64] = 8,
 	[FIELD_U128] = 16,    [FIELD_U256] = 32,    [FIELD_BYTES32] = 32,  [FIELD_ID] = KEY_ID_BYTES,
 	[FIELD_ADDRESS] = 20, [FIELD_SIGNATURE] = 65, [FIELD_BLOB] = 0,	   [FIELD_TEXT] = 0,
 	[FIELD_LIST] = 0,
 };
+
+size_t field_width(enum field_kind kind)
+{
+	return width[kind];
+}
 
 static const void *member(const struct field *field, const void *object)
 {

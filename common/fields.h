@@ -65,6 +65,9 @@ void fields_encode(const struct fields *fields, const void *object, struct write
  * name of the offending field is returned, else NULL. Trailing bytes are the caller's business. */
 const char *fields_decode(const struct fields *fields, struct reader *r, void *object);
 
+/* Bytes that a kind of fixed width takes on the wire; 0 for those of variable length. */
+size_t field_width(enum field_kind kind);
+
 /* The most bytes that an encoding can take. */
 size_t fields_max_size(const struct fields *fields);
 

@@ -30,26 +30,60 @@ struct transfer_facts {
 enum refusal rules_check_allocation(const struct allocation *allocation, const struct signature *signature,
 				    const struct transfer_facts *facts) WARN_UNUSED;
 
-/* A further order of a transfer: allocation, shrinking (below `previous`), limit, signature (by the client). */
+/* What an order is held against. */
+struct order_facts {
+	const struct domain *domain;
+	const struct allocation *allocation;	/* the transfer's */
+	const struct bytes32 *allocation_hash;	/* its struct hash */
+	uint64_t previous;			/* amount of the order before; 0: none */
+};
+
+/* A further order of a transfer, in order: allocation, shrinking (below `previous`), limit, signature (by the
+ * client). */
 enum refusal rules_check_order(const struct order *order, const struct signature *signature,
-			       const struct allocation *allocation, const struct bytes32 *allocation_hash,
-			       uint64_t previous, const struct domain *domain) WARN_UNUSED;
+			       const struct order_facts *facts) WARN_UNUSED;
 
 /* What the client orders next, after `ordered` and `moved` bytes of at most `limit`; the same as `ordered` when that
  * still reaches far enough. `credit` starts at 0 and is the rule's own memory. */
 uint64_t rules_next_order(uint64_t ordered, uint64_t moved, uint64_t limit, uint64_t *credit);
 
-/* A receipt that a client or satellite got: it must be for this allocation, signed by its node, with this root and
- * size. REFUSAL_ORDER_ALLOCATION, REFUSAL_PIECE, REFUSAL_ROOT, REFUSAL_PIECE_LIMIT, REFUSAL_SIGNATURE. */
-enum refusal rules_check_receipt(const struct receipt *receipt, const struct signature *signature,
-				 const struct allocation *allocation, const struct bytes32 *root, uint64_t size,
-				 const struct domain *domain) WARN_UNUSED;
+/* What a receipt is held against. */
+struct receipt_facts {
+	const struct domain *domain;
+	const struct allocation *allocation;
+	const struct bytes32 *allocation_hash; /* its struct hash */
+	const struct bytes32 *root;	       /* of the piece, as the asker knows it */
+	uint64_t size;			       /* of the piece, bytes */
+};
 
-/* One settled order at the satellite: it signed the allocation (UNISSUED), for the node that settles (NODE), the
- * client signed the order, amount within the limit, and `now` within expiry + RULES_GRACE (LATE). */
-enum refusal rules_check_settled(const struct allocation *allocation, const struct signature *allocation_signature,
-				 const struct order *order, const struct signature *order_signature,
-				 const struct address *satellite, const struct address *node,
-				 const struct domain *domain, uint64_t now) WARN_UNUSED;
+/* A receipt that a client or satellite got: it must be for this allocation and piece, with this root and size,
+ * signed by the allocation's node. In order: REFUSAL_ORDER_ALLOCATION, REFUSAL_PIECE, REFUSAL_ROOT,
+ * REFUSAL_PIECE_LIMIT, REFUSAL_SIGNATURE or REFUSAL_HIGH_S. */
+enum refusal rules_check_receipt(const struct receipt *receipt, const struct signature *signature,
+				 const struct receipt_facts *facts) WARN_UNUSED;
+
+/* One order of a settlement, with the allocation that it draws on. */
+struct settled_order {
+	struct allocation allocation;
+	struct signature allocation_signature;
+	struct order order;
+	struct signature order_signature;
+};
+
+/* Who settles with whom. */
+struct settlement_facts {
+	const struct domain *domain;	 /* the satellite's */
+	const struct address *satellite; /* ourselves */
+	const struct address *node;	 /* that settles */
+	uint64_t hour;			 /* of the settlement */
+	uint64_t now;
+};
+
+/* One settled order at the satellite, in order: the allocation names this satellite (UNISSUED) and this node (NODE),
+ * the order is for it (ORDER_ALLOCATION) and within its limit (ORDER_LIMIT), its serial's hour is the settlement's
+ * (SERIAL_HOUR), `now` is within expiry + RULES_GRACE (LATE), the satellite signed the allocation (UNISSUED), and its
+ * client the order (SIGNATURE, HIGH_S). When none is refused, order.allocation is the allocation's struct hash. */
+enum refusal rules_check_settled(const struct settled_order *claim, const struct settlement_facts *facts)
+	WARN_UNUSED;
 
 #endif

@@ -1,9 +1,12 @@
 /*
  * Every signed thing, declared once, and EIP-712 over it.
  *
- * A type is a structure here and a list of fields in typed.c; from it come the EIP-712 type string, the struct hash,
- * the wire form (fields in order, then the 65-byte signature) and the JSON. The field names and their order are
- * those of the typed data, so any Ethereum library reproduces the digest. Pure.
+ * A type is a structure here and a list of fields in typed.c; from it come the EIP-712 type string, the struct hash
+ * and the wire form (fields in order, then the 65-byte signature). The field names and their order are those of the
+ * typed data, so any Ethereum library reproduces the digest. Pure, and safe to call from any thread.
+ *
+ * EIP-712 kinds: an integer of n bytes is uint(8n), U256 uint256, BYTES32 bytes32, ADDRESS address, TEXT string,
+ * BLOB bytes. The other kinds of common/fields have no typed data and may not stand in a type.
  */
 #ifndef GRANARY_PAYMENTS_TYPED_H
 #define GRANARY_PAYMENTS_TYPED_H
@@ -144,9 +147,14 @@ struct domain {
 };
 void domain_init(struct domain *domain, uint64_t chain_id, const struct address *contract);
 
-/* "Order(bytes32 allocation,uint64 amount)". Returns out. EIP-712, encodeType. */
+#define TYPED_STRING 512 /* room for any type's string */
+
+/* "Order(bytes32 allocation,uint64 amount)"; room for all of it is the caller's duty. Returns out. EIP-712,
+ * encodeType. */
 char *typed_type_string(const struct fields *type, char *out, size_t room);
-/* EIP-712, hashStruct. */
+/* keccak256 of the type string. */
+void typed_type_hash(const struct fields *type, struct bytes32 *ret);
+/* EIP-712, hashStruct. The types of typed_table have their type hash at hand; any other is hashed each time. */
 void typed_hash(const struct fields *type, const void *object, struct bytes32 *ret);
 /* keccak256(0x19 0x01 ‖ separator ‖ hashStruct): what is signed. */
 void typed_digest(const struct fields *type, const void *object, const struct domain *domain, struct bytes32 *ret);
@@ -155,14 +163,19 @@ void typed_digest_of_hash(const struct bytes32 *hash, const struct domain *domai
 
 void typed_sign(const struct fields *type, const void *object, const struct domain *domain, const struct key *key,
 		struct signature *ret);
-/* REFUSAL_NONE, REFUSAL_HIGH_S, or REFUSAL_SIGNATURE when anyone but `signer` signed it. */
+/* REFUSAL_NONE, REFUSAL_HIGH_S, or REFUSAL_SIGNATURE when anyone but `signer` signed it. Recovers the signer, which
+ * costs less than parsing a key of 33 bytes and verifying with it saves. */
 enum refusal typed_verify(const struct fields *type, const void *object, const struct domain *domain,
 			  const struct signature *signature, const struct address *signer) WARN_UNUSED;
+/* The same for an object whose struct hash is known already. */
+enum refusal typed_verify_hash(const struct bytes32 *hash, const struct domain *domain,
+			       const struct signature *signature, const struct address *signer) WARN_UNUSED;
 
-/* Wire form: the fields, then the signature. typed_size is its exact length. */
+/* Wire form: the fields, then the signature. typed_size is its exact length; typed_encode sets the writer's error to
+ * ERR_OVERFLOW when there is less room. For types of fixed-width fields only, as all of typed_table are. */
 size_t typed_size(const struct fields *type);
 void typed_encode(const struct fields *type, const void *object, const struct signature *signature, struct writer *w);
-/* ERR_FORMAT unless exactly one well-formed object. */
+/* ERR_FORMAT unless `from` is exactly one object and its signature, which is not verified here. */
 enum err typed_decode(const struct fields *type, struct bytes from, void *object, struct signature *ret_signature)
 	WARN_UNUSED;
 
