@@ -20,8 +20,11 @@ struct channel;
 
 /* Deadlines in milliseconds; 0 turns one off. */
 struct channel_limits {
-	unsigned handshake_ms; /* 5,000 */
+	unsigned handshake_ms; /* to resolve, connect and shake hands: 5,000 */
+	unsigned first_ms;     /* from there to HELLO and, on the accepting side, the first request (peer.h): 10,000 */
 	unsigned idle_ms;      /* nothing received and nothing owed: 600,000 */
+	unsigned pace_ms;      /* a transfer under way moves pace_bytes in any such time, or is dropped: 10,000 */
+	unsigned pace_bytes;   /* 40,960, which is 4 KiB/s */
 };
 extern const struct channel_limits channel_default_limits;
 
@@ -61,8 +64,10 @@ bool channel_is_full(const struct channel *channel);
 /* Stop and resume reading from the socket (TCP then holds the peer back). */
 void channel_pause(struct channel *channel);
 void channel_resume(struct channel *channel);
-/* Something is owed to or by the peer: the idle deadline does not run. */
+/* Something is owed to or by the peer: the idle deadline does not run. Calls nest: each `true` needs its `false`. */
 void channel_set_busy(struct channel *channel, bool busy);
+/* Call call(arg) once, from the event loop, when the handshake is over: done, or failed. For one listener. */
+void channel_on_settled(struct channel *channel, void (*call)(void *arg), void *arg);
 
 /* Close after what is queued was sent (at most 2 s), or at once; `closed` follows with ERR_OK. */
 void channel_close(struct channel *channel);
