@@ -1,9 +1,10 @@
 /*
  * What a satellite asks a node to prove, and which leaves that means. Pure.
  *
- * Leaf numbers come from a stream keyed BLAKE2b(nonce ‖ piece ‖ counter), by rejection, so that they are uniform and
- * both sides draw the same. Forms: listed pieces, each with its number of samples; a whole-node sample, uniform over
- * bytes; chained, where a piece's leaves also depend on the proof before it.
+ * Leaf numbers come from a stream BLAKE2b(nonce ‖ piece ‖ …), by rejection, so that they are uniform and both sides
+ * draw the same (doc/formats.md, section 5). Forms: listed pieces, each with its number of samples; a whole-node
+ * sample, uniform over bytes, whose pieces the satellite found by challenge_draw; chained, where a piece's leaves also
+ * depend on the proof before it.
  */
 #ifndef GRANARY_AUDIT_CHALLENGE_H
 #define GRANARY_AUDIT_CHALLENGE_H
@@ -56,10 +57,16 @@ void challenge_encode(const struct challenge *challenge, struct writer *w);
 enum err challenge_decode(struct bytes from, struct challenge *ret) WARN_UNUSED;
 void challenge_free(struct challenge *challenge);
 
-/* The leaves to prove of piece `index`, of this size. `previous` is the hash of the proof before it in a chained
- * challenge, NULL otherwise. A small piece yields all its leaves at most. */
+/* The leaves to prove of piece `index` (< count), of this size (≤ TREE_PIECE). `previous` is keccak256 of the proof
+ * bytes before it in a chained challenge (of no bytes where a piece was not held), NULL for the first piece and in
+ * the other forms. A small piece yields all its leaves at most. */
 void challenge_samples(const struct challenge *challenge, uint32_t index, uint64_t size,
 		       const struct bytes32 *previous, struct samples *ret);
+
+/* For a whole-node sample: `count` positions among the `total` > 0 bytes that a node holds, uniform, independent and
+ * sorted. The satellite walks the node's pieces in a fixed order with a running sum; the positions that fall in a piece
+ * are its number of samples. */
+void challenge_draw(const struct bytes32 *nonce, uint64_t total, uint64_t *ret, uint32_t count);
 
 /* Builds Audit.answer: keccak256 over, per piece, u32 index ‖ u8 answer ‖ keccak256(proof). */
 struct answer_hash {

@@ -27,14 +27,16 @@ struct samples {
 typedef enum err proof_read_block(void *arg, uint32_t block, uint8_t *out, size_t *ret_len);
 
 /* Write the proof for these leaves: each leaf's bytes in order, then the hashes that a verifier cannot compute, in
- * the order in which it needs them (doc/formats.md). One read per block that holds a sampled leaf. */
+ * the order in which it needs them (doc/formats.md). One read per block that holds a sampled leaf, checked against
+ * `blocks`. ERR_RANGE for samples that are not sorted, distinct leaves of such a piece; ERR_CORRUPT when what was read
+ * is not what was stored; what `read` and the writer report. */
 enum err proof_make(const struct bytes32 *blocks, uint64_t size, const struct samples *samples,
 		    proof_read_block *read, void *arg, struct writer *w) WARN_UNUSED;
 /* ERR_OK when the proof shows exactly these leaves under this root; ERR_CORRUPT for anything else, a hash or a byte
  * too many included. *ret_leaf_bytes: of the leaves alone. */
 enum err proof_check(const struct bytes32 *root, uint64_t size, const struct samples *samples, struct bytes proof,
 		     uint64_t *ret_leaf_bytes) WARN_UNUSED;
-/* The most bytes that a proof of `samples` can take. */
-size_t proof_max_size(uint64_t size, const struct samples *samples);
+/* The exact length of a proof of `samples`; 0 when they are not leaves of such a piece. */
+size_t proof_size(uint64_t size, const struct samples *samples);
 
 #endif

@@ -37,6 +37,9 @@ void tree_top(const struct bytes32 *hashes, uint32_t n, struct bytes32 *ret);
 /* The root of a piece from its block hashes, of which there are tree_blocks(size). */
 void tree_root(const struct bytes32 *blocks, uint64_t size, struct bytes32 *ret);
 
+/* The same from the top of its tree: hash id, size and top, sealed. */
+void tree_root_of_top(const struct bytes32 *top, uint64_t size, struct bytes32 *ret);
+
 /* A piece on its way by: blocks are given whole and in order, only the last may be short. */
 struct tree {
 	struct bytes32 blocks[TREE_BLOCKS];
@@ -44,7 +47,8 @@ struct tree {
 	uint64_t size;
 };
 void tree_init(struct tree *tree);
-/* ERR_RANGE for a block after a short one, longer than TREE_BLOCK, or past TREE_BLOCKS. */
+/* ERR_RANGE for a block after a short one, longer than TREE_BLOCK, or past TREE_BLOCKS. Adding an empty block to an
+ * empty piece changes nothing. */
 enum err tree_add(struct tree *tree, const void *data, size_t len) WARN_UNUSED;
 /* The same with the block's hash known already. */
 enum err tree_add_hash(struct tree *tree, const struct bytes32 *block_hash, size_t len) WARN_UNUSED;
