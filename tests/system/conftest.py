@@ -1,0 +1,34 @@
+"""Fixtures shared by the system tests."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from network import Network  # noqa: E402
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A network of its own for one test: ten nodes, redundancy 4/5/6/8."""
+    net = Network(tmp_path)
+    yield net
+    net.close()
+
+
+@pytest.fixture(scope="module")
+def shared_network(tmp_path_factory):
+    """One network for all tests of a module that leave it as they found it."""
+    net = Network(tmp_path_factory.mktemp("network"))
+    yield net
+    net.close()
+
+
+@pytest.fixture(scope="module")
+def small_network(tmp_path_factory):
+    """One satellite and one node, for the piece protocol."""
+    net = Network(tmp_path_factory.mktemp("small"), nodes=1, redundancy="1/1/1/1")
+    yield net
+    net.close()
