@@ -49,6 +49,34 @@ char *amount_print(struct amount a, char out[AMOUNT_TEXT])
 	return out;
 }
 
+enum err amount_parse(const char *text, struct amount *ret)
+{
+	uint64_t units = 0;
+	unsigned decimals = 0;
+	bool point = false;
+
+	if (*text < '0' || *text > '9')
+		return ERR_FORMAT;
+	for (; *text != '\0'; text++) {
+		if (*text == '.' && !point && text[1] != '\0') {
+			point = true;
+			continue;
+		}
+		if (*text < '0' || *text > '9' || decimals == AMOUNT_DECIMALS)
+			return ERR_FORMAT;
+		decimals += point;
+		if (__builtin_mul_overflow(units, 10u, &units) ||
+		    __builtin_add_overflow(units, (uint64_t)(*text - '0'), &units))
+			return ERR_OVERFLOW;
+	}
+	for (; decimals < AMOUNT_DECIMALS; decimals++) {
+		if (__builtin_mul_overflow(units, 10u, &units))
+			return ERR_OVERFLOW;
+	}
+	ret->units = units;
+	return ERR_OK;
+}
+
 struct byte_seconds byte_seconds_of(uint64_t bytes, uint64_t seconds)
 {
 	return (struct byte_seconds){(uint128)bytes * seconds};

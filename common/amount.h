@@ -23,6 +23,20 @@ enum err amount_sub(struct amount a, struct amount b, struct amount *ret) WARN_U
 enum err amount_scale(uint128 quantity, struct amount price, uint128 divisor, struct amount *ret) WARN_UNUSED;
 /* "12.00000034". */
 char *amount_print(struct amount a, char out[AMOUNT_TEXT]);
+/* "12", "12.5", "12.00000034": tokens, at most 8 decimals, no sign. ERR_FORMAT, ERR_OVERFLOW. */
+enum err amount_parse(const char *text, struct amount *ret) WARN_UNUSED;
+
+/* To and from the raw number of base units: for wire fields, columns and options. */
+static inline struct amount amount_of(uint64_t units)
+{
+	return (struct amount){units};
+}
+
+static inline uint64_t amount_units(struct amount a)
+{
+	return a.units;
+}
+
 
 struct byte_seconds byte_seconds_of(uint64_t bytes, uint64_t seconds);
 enum err byte_seconds_add(struct byte_seconds a, struct byte_seconds b, struct byte_seconds *ret) WARN_UNUSED;

@@ -4,7 +4,9 @@
  * One table of options per program gives the command line, the environment (GRANARY_NAME), the config file, --help,
  * the man page's list (--help-man) and shell completion (--help-completion). Precedence: flag over environment over
  * file over default. Every value is checked when read; an error is one line that names the option, the value and the
- * limit. Unknown keys of a file are errors that name the nearest known key.
+ * limit. Unknown keys of a file are errors that name the nearest known key. A repeated option stands several times on
+ * the command line or in the file, and once, its values separated by spaces, in the environment. A limit `max` of 0
+ * is no limit.
  */
 #ifndef GRANARY_COMMON_OPTIONS_H
 #define GRANARY_COMMON_OPTIONS_H
@@ -44,7 +46,7 @@ struct options;
 
 /* A command of a program: `granary-node run`. */
 struct command {
-	const char *name;
+	const char *name; /* one word, or two: "access import" */
 	const char *arguments; /* "[FILE…]", "" for none */
 	const char *help;      /* one line */
 	const char *details;   /* further paragraphs for --help and the man page; may be NULL */
@@ -63,11 +65,12 @@ struct program {
 	const char *default_dir; /* below $XDG_DATA_HOME/granary: "node" */
 };
 
-/* The whole of main(): parse, answer --help, --version, --help-man and --help-completion, read DIR/config.ini when
+/* The whole of main(): `PROGRAM COMMAND [OPTION…] [ARGUMENT…]`. Parse, answer --help, --version, --help-man and --help-completion, read DIR/config.ini when
  * the command takes `dir`, run the command. Returns the exit status. */
 int program_main(const struct program *program, int argc, char **argv);
 
-/* Values, by option name (asserted to be in the table and of that type). */
+/* Values, by option name (asserted to be in the table and of that type). Pointers live until options_reload or the
+ * end of the command; an option without a value is NULL, 0 or false. */
 bool option_given(const struct options *options, const char *name); /* from any source but the default */
 bool option_flag(const struct options *options, const char *name);
 uint64_t option_int(const struct options *options, const char *name); /* INT, SIZE, DURATION, AMOUNT */
@@ -87,15 +90,19 @@ const struct command *options_command(const struct options *options);
 const char *options_dir(const struct options *options); /* --dir, made absolute */
 
 /* Write DIR/config.ini durably with those of the named options (separated by spaces) that were given, as
- * `name = value` under a comment with each one's help. ERR_EXISTS rather than replacing one. */
+ * `name = value` under a comment with each one's help; paths are made absolute. ERR_EXISTS rather than replacing one,
+ * ERR_FORMAT when a value cannot stand in such a file (too long, " ;" or spaces around it), ERR_IO and its kind. */
 enum err options_save(const struct options *options, const char *names) WARN_UNUSED;
-/* Read file and environment again (SIGHUP); on failure nothing changes and *why says what. */
+/* Read file and environment again (SIGHUP); on failure nothing changes and *why says what. No other thread may read
+ * options meanwhile. */
 enum err options_reload(struct options *options, char *why, size_t room) WARN_UNUSED;
 
-/* Parsing of single values, for use outside tables. A sentence goes to `why` on failure. */
+/* Parsing of single values, for use outside tables. Sizes: bytes, or a number with at most 9 decimals and one of B, KB,
+ * MB, GB, TB, PB, EB, KiB … EiB or K, M, G, T, P (thousands), in any case. Durations: whole seconds, or with s, m, h,
+ * d, w. ERR_FORMAT, ERR_OVERFLOW. */
 enum err option_parse_size(const char *text, uint64_t *ret) WARN_UNUSED;
 enum err option_parse_duration(const char *text, uint64_t *ret) WARN_UNUSED;
-/* "1.2 GB", "3.4 KB": SI units, three digits. Returns out. */
+/* "1.23 GB", "12.3 GB", "123 GB", "999 B": SI units, three digits, rounded down. Returns out. */
 char *option_print_size(uint64_t bytes, char out[16]);
 
 #endif
