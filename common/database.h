@@ -28,11 +28,14 @@ struct migration {
 enum err database_open(const char *path, const struct migration *migrations, size_t count, struct database **ret,
 		       char why[DATABASE_MESSAGE]) WARN_UNUSED;
 void database_close(struct database *db);
+/* Wait so long, in milliseconds, for another writer in each try; 10,000 unless said otherwise. */
+void database_set_patience(struct database *db, unsigned ms);
 /* What the engine said about the last failure. */
 const char *database_message(const struct database *db);
 
 /* Run calls(db, arg) inside a transaction that takes the write lock at once; committed when it returns ERR_OK, else
- * rolled back. Retried from the start, at most 20 times, when another writer was in the way. */
+ * rolled back. Retried from the start, at most 20 times, when another writer was in the way; ERR_BUSY after that.
+ * Every statement is reset at the end. Transactions do not nest. */
 enum err database_transaction(struct database *db, enum err (*calls)(struct database *db, void *arg), void *arg)
 	WARN_UNUSED;
 /* The same without the write lock: one consistent view for several queries. */
@@ -40,9 +43,9 @@ enum err database_view(struct database *db, enum err (*calls)(struct database *d
 
 /* A statement, prepared at first use and kept; `sql` must be a string that outlives the database, and the same
  * pointer gives the same statement, reset. Writing statements assert that a transaction is open. A failure to
- * prepare is remembered and told by query_step. */
+ * prepare is remembered and told by query_step. All parameters must be bound anew before the first step. */
 struct query *database_query(struct database *db, const char *sql);
-/* Bind by name, without the $. Asserts that the statement has such a parameter. */
+/* Bind by name, without the $; the value is copied. Asserts that the statement has such a parameter. */
 void query_int(struct query *q, const char *name, uint64_t value);
 void query_text(struct query *q, const char *name, const char *text);
 void query_bytes(struct query *q, const char *name, struct bytes value);
@@ -53,13 +56,14 @@ void query_null(struct query *q, const char *name);
 enum err query_step(struct query *q, bool *ret_row) WARN_UNUSED;
 /* For statements without rows: step once and reset. */
 enum err query_run(struct query *q) WARN_UNUSED;
-/* Exactly one row expected: ERR_NOT_FOUND when there is none. Read the columns, then query_reset. */
+/* One row expected: ERR_NOT_FOUND when there is none. Read the columns, then query_reset; rows behind the first are
+ * not looked at. */
 enum err query_one(struct query *q) WARN_UNUSED;
 void query_reset(struct query *q);
 /* Rows changed by the last writing statement. */
 uint64_t database_changes(const struct database *db);
 
-/* Columns of the current row, from 0. Views live until the next step or reset. */
+/* Columns of the current row, from 0. Views live until the next step or reset. NULL is 0 and an empty view. */
 uint64_t query_get_int(struct query *q, int column);
 struct bytes query_get_bytes(struct query *q, int column);
 const char *query_get_text(struct query *q, int column); /* "" for NULL */
