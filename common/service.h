@@ -8,8 +8,8 @@
 #include "common/loop.h"
 #include "common/options.h"
 
-/* Make DIR (mode 0700) with a new key in DIR/key and config.ini from the given options; prints nothing.
- * ERR_EXISTS when there is a key already. A sentence goes to `why`. */
+/* Make DIR (mode 0700) with a new key in DIR/key and config.ini from those of the options named in `saved_options`
+ * that were given; prints nothing. ERR_EXISTS when there is either already. A sentence goes to `why`. */
 enum err service_init(const struct options *options, const char *saved_options, struct key **ret_key, char *why,
 		      size_t room) WARN_UNUSED;
 /* Load DIR/key. A sentence goes to `why`, with the command that would make one. */
@@ -26,7 +26,8 @@ void service_signals_free(struct service_signals *signals);
 /* sd_notify without libsystemd: "READY=1", "STOPPING=1", "STATUS=…"; nothing without NOTIFY_SOCKET. */
 void service_notify(const char *state);
 
-/* Write `{"id","address"}` or a line of text: the `id` command of the daemons. */
-int service_print_id(const struct options *options);
+/* Print `{"id","address"}` with --json, else two lines of text: the `id` command of the daemons. Returns the exit
+ * status. */
+int service_print_id(struct options *options);
 
 #endif
