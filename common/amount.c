@@ -28,24 +28,27 @@ enum err amount_sub(struct amount a, struct amount b, struct amount *ret)
 	return ERR_OK;
 }
 
+/* With quantity = whole * divisor + rest, the result is whole * price + floor(rest * price / divisor), exactly, for
+ * whole * price is an integer. rest < 2^64, so rest * price < 2^128. */
 enum err amount_scale(uint128 quantity, struct amount price, uint128 divisor, struct amount *ret)
 {
-	uint128 whole = quantity / divisor, rest = quantity % divisor, high, low;
+	uint128 whole, rest, sum;
 
-	assert(divisor > 0);
-	/* quantity * price / divisor = whole * price + rest * price / divisor, which keeps the product small. */
-	if (__builtin_mul_overflow(whole, (uint128)price.units, &high) ||
-	    __builtin_mul_overflow(rest, (uint128)price.units, &low))
+	assert(divisor > 0 && divisor <= (uint128)1 << 64);
+	whole = quantity / divisor;
+	rest = quantity % divisor;
+	if (__builtin_mul_overflow(whole, (uint128)price.units, &sum))
 		return ERR_OVERFLOW;
-	if (__builtin_add_overflow(high, low / divisor, &high) || high > UINT64_MAX)
+	if (__builtin_add_overflow(sum, rest * price.units / divisor, &sum) || sum > UINT64_MAX)
 		return ERR_OVERFLOW;
-	ret->units = (uint64_t)high;
+	ret->units = (uint64_t)sum;
 	return ERR_OK;
 }
 
 char *amount_print(struct amount a, char out[AMOUNT_TEXT])
 {
-	snprintf(out, AMOUNT_TEXT, "%" PRIu64 ".%08" PRIu64, a.units / 100000000, a.units % 100000000);
+	snprintf(out, AMOUNT_TEXT, "%" PRIu64 ".%0*" PRIu64, a.units / AMOUNT_TOKEN, AMOUNT_DECIMALS,
+		 a.units % AMOUNT_TOKEN);
 	return out;
 }
 
@@ -80,6 +83,16 @@ enum err amount_parse(const char *text, struct amount *ret)
 struct byte_seconds byte_seconds_of(uint64_t bytes, uint64_t seconds)
 {
 	return (struct byte_seconds){(uint128)bytes * seconds};
+}
+
+struct byte_seconds byte_seconds_from(uint128 value)
+{
+	return (struct byte_seconds){value};
+}
+
+uint128 byte_seconds_value(struct byte_seconds a)
+{
+	return a.value;
 }
 
 enum err byte_seconds_add(struct byte_seconds a, struct byte_seconds b, struct byte_seconds *ret)

@@ -35,12 +35,15 @@ enum refusal commitment_check(struct commitment *c, const struct settlement *set
 /* What an order that breaks no rule adds, given what was counted before for its allocation (known: whether any). */
 enum verdict settlement_decide(bool known, uint64_t counted, uint64_t amount, uint64_t *ret_added);
 
-/* Builds Settled.verdicts: keccak256 over, per order, allocation hash ‖ u8 verdict ‖ u16 code ‖ u64 bytes. */
+/* Builds Settled.verdicts: keccak256 over, per order in the settlement's order, allocation hash ‖ u8 verdict ‖
+ * u16 code ‖ u64 bytes, where bytes are those counted for the allocation in all (0 when rejected). Their sum is
+ * Settled.bytes. */
 struct verdicts_hash {
 	struct keccak hash;
 	uint64_t bytes;
 };
 void verdicts_init(struct verdicts_hash *v);
+/* ERR_OVERFLOW when the sum does not fit. */
 enum err verdicts_add(struct verdicts_hash *v, const struct bytes32 *allocation, enum verdict verdict,
 		      enum refusal code, uint64_t bytes) WARN_UNUSED;
 void verdicts_final(struct verdicts_hash *v, struct bytes32 *ret);

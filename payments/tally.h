@@ -20,7 +20,7 @@ struct prices {
 /* 1.50 / 2.00 / 2.00 / 2.00 tokens at 8 decimals unless configured. */
 extern const struct prices prices_default;
 
-/* Start of the UTC month that holds `at`, and of the next one; Unix seconds. */
+/* Start of the UTC month that holds `at`, and of the next one; Unix seconds, below 2^50. */
 uint64_t month_start(uint64_t at);
 uint64_t month_end(uint64_t at);
 /* YYYYMM. */
@@ -35,5 +35,28 @@ enum err tally_storage(struct byte_seconds stored, struct amount price, uint64_t
 enum err tally_traffic(uint64_t bytes, struct amount price, struct amount *ret) WARN_UNUSED;
 /* The price of an action; zero for uploads. */
 struct amount prices_of(const struct prices *prices, enum action action);
+
+/* What a node did in a month, or in a part of it. */
+struct tally {
+	uint64_t at; /* any instant of the month */
+	struct byte_seconds stored;
+	uint64_t egress; /* settled bytes, by what they are paid as */
+	uint64_t audit;
+	uint64_t repair;
+};
+
+/* One line for each kind of work, rounded down by itself, and their sum. */
+struct earnings {
+	struct amount storage;
+	struct amount egress;
+	struct amount audit;
+	struct amount repair;
+	struct amount total;
+};
+
+/* Count settled bytes as the action that they were moved by; uploads count nothing. ERR_OVERFLOW leaves the tally alone. */
+enum err tally_add_traffic(struct tally *tally, enum action action, uint64_t bytes) WARN_UNUSED;
+/* ERR_OVERFLOW when a line or the sum does not fit. */
+enum err tally_earnings(const struct tally *tally, const struct prices *prices, struct earnings *ret) WARN_UNUSED;
 
 #endif
