@@ -54,6 +54,13 @@ struct incoming {
 	size_t room;
 };
 
+/* A message given to us before there was a cipher for it. */
+struct early {
+	struct early *next;
+	size_t len;
+	uint8_t message[];
+};
+
 struct channel {
 	uint32_t magic;
 	enum channel_state state;
@@ -75,6 +82,8 @@ struct channel {
 	bool in_body; /* the header of the next message is decrypted: body_len bytes and a tag follow */
 	size_t body_len;
 	struct outgoing out;
+	struct early *early, **early_last, *early_reserved;
+	size_t early_bytes;
 	bool was_full; /* `drained` is owed */
 	bool paused;
 	unsigned busy;
@@ -126,6 +135,8 @@ static void fail(struct channel *c, enum err err, const char *why, ...)
 	event_active(&c->end_event, 0, 0);
 }
 
+static void release_early(struct channel *c);
+
 static void settle(struct channel *c)
 {
 	void (*settled)(void *arg) = c->settled;
@@ -147,6 +158,8 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 	noise_free(c->handshake);
 	noise_cipher_wipe(&c->send_cipher);
 	noise_cipher_wipe(&c->receive_cipher);
+	release_early(c);
+	free(c->early_reserved);
 	outgoing_clear(&c->out);
 	free(c->in.data);
 	if (c->fd >= 0)
@@ -218,33 +231,60 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 
 uint8_t *channel_reserve(struct channel *channel, size_t len)
 {
+	struct early *early;
+
 	assert(channel->magic == CHANNEL_MAGIC && len <= NOISE_MESSAGE);
-	return outgoing_reserve(&channel->out, NOISE_HEADER + len + NOISE_TAG) + NOISE_HEADER;
+	if (channel->state >= CHANNEL_OPEN)
+		return outgoing_reserve(&channel->out, NOISE_HEADER + len + NOISE_TAG) + NOISE_HEADER;
+	early = memory_new(1, sizeof(*early) + len);
+	free(channel->early_reserved);
+	channel->early_reserved = early;
+	return early->message;
+}
+
+static void commit_early(struct channel *c, size_t len)
+{
+	struct early *early = c->early_reserved;
+
+	c->early_reserved = NULL;
+	early->len = len;
+	c->early_bytes += len;
+	*c->early_last = early;
+	c->early_last = &early->next;
+	c->was_full = c->was_full || channel_is_full(c);
 }
 
 /* Encrypt and queue the `len` bytes written into reserved room. */
 static void send_reserved(struct channel *c, size_t len)
 {
-	uint8_t *frame = outgoing_reserve(&c->out, NOISE_HEADER + len + NOISE_TAG);
+	uint8_t *frame;
 
+	if (c->early_reserved != NULL) {
+		commit_early(c, len);
+		return;
+	}
 	assert(c->state >= CHANNEL_OPEN);
+	frame = outgoing_reserve(&c->out, NOISE_HEADER + len + NOISE_TAG);
 	if (c->state != CHANNEL_OPEN) {
 		outgoing_commit(&c->out, 0);
 		return;
 	}
 	noise_encrypt(&c->send_cipher, frame + NOISE_HEADER, len, frame);
 	outgoing_commit(&c->out, NOISE_HEADER + len + NOISE_TAG);
-	if (c->out.pending > CHANNEL_HIGH_WATER)
-		c->was_full = true;
+	c->was_full = c->was_full || channel_is_full(c);
 	flush_soon(c);
 }
 
 void channel_commit(struct channel *channel, size_t len)
 {
-	if (len > 0)
+	if (len > 0) {
 		send_reserved(channel, len);
-	else
+		return;
+	}
+	if (channel->early_reserved == NULL)
 		outgoing_commit(&channel->out, 0);
+	free(channel->early_reserved);
+	channel->early_reserved = NULL;
 }
 
 void channel_send(struct channel *channel, struct bytes message)
@@ -254,6 +294,22 @@ void channel_send(struct channel *channel, struct bytes message)
 	if (message.len > 0)
 		memcpy(to, message.data, message.len);
 	send_reserved(channel, message.len);
+}
+
+/* Send what waited for the handshake, or throw it away. */
+static void release_early(struct channel *c)
+{
+	struct early *early = c->early, *next;
+
+	c->early = NULL;
+	c->early_last = &c->early;
+	c->early_bytes = 0;
+	for (; early != NULL; early = next) {
+		next = early->next;
+		if (c->state == CHANNEL_OPEN)
+			channel_send(c, bytes_of(early->message, early->len));
+		free(early);
+	}
 }
 
 /* The handshake. */
@@ -277,6 +333,7 @@ static void become_open(struct channel *c)
 	if (c->limits.idle_ms > 0)
 		set_timer(&c->deadline_event, c->limits.idle_ms);
 	settle(c);
+	release_early(c);
 	c->events->ready(c, c->arg);
 }
 
@@ -554,6 +611,7 @@ static struct channel *create(struct event_base *base, const struct key *key, co
 	c->events = events;
 	c->arg = arg;
 	c->fd = -1;
+	c->early_last = &c->early;
 	event_assign(&c->read_event, base, -1, 0, on_read, c);
 	event_assign(&c->write_event, base, -1, 0, on_write, c);
 	event_assign(&c->deadline_event, base, -1, 0, on_deadline, c);
@@ -651,7 +709,7 @@ const char *channel_remote_host(const struct channel *channel)
 
 bool channel_is_full(const struct channel *channel)
 {
-	return channel->out.pending > CHANNEL_HIGH_WATER;
+	return channel->out.pending + channel->early_bytes > CHANNEL_HIGH_WATER;
 }
 
 void channel_on_settled(struct channel *channel, void (*call)(void *arg), void *arg)

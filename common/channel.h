@@ -55,7 +55,8 @@ const struct id *channel_remote(const struct channel *channel);
 /* The peer's numeric address, without port; "" when unknown. */
 const char *channel_remote_host(const struct channel *channel);
 
-/* Queue one message; from `ready` on. Never blocks and never fails; a dead channel drops it. */
+/* Queue one message; before `ready`, to be sent right after the handshake. Never blocks and never fails; a dead channel
+ * drops it. */
 void channel_send(struct channel *channel, struct bytes message);
 /* The same without a copy: get room for a message of at most `len` bytes, write it there, then commit its true
  * length (0 drops it). Nothing else may be called on the channel in between. */

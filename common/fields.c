@@ -228,6 +228,24 @@ const char *fields_decode(const struct fields *fields, struct reader *r, void *o
 	return NULL;
 }
 
+size_t fields_size(const struct fields *fields, const void *object)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->list[i];
+		const void *at = member(field, object);
+
+		if (field->kind == FIELD_LIST)
+			sum += 4 + ((const struct list *)at)->raw.len;
+		else if (width[field->kind] == 0)
+			sum += 2 + ((const struct bytes *)at)->len;
+		else
+			sum += width[field->kind];
+	}
+	return sum;
+}
+
 size_t fields_max_size(const struct fields *fields)
 {
 	size_t sum = 0;

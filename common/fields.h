@@ -68,6 +68,9 @@ const char *fields_decode(const struct fields *fields, struct reader *r, void *o
 /* Bytes that a kind of fixed width takes on the wire; 0 for those of variable length. */
 size_t field_width(enum field_kind kind);
 
+/* The bytes that this object's encoding takes, when fields_encode accepts it. */
+size_t fields_size(const struct fields *fields, const void *object);
+
 /* The most bytes that an encoding can take. */
 size_t fields_max_size(const struct fields *fields);
 

@@ -341,6 +341,13 @@ static void *body_of(struct message *message)
 	return &message->empty;
 }
 
+size_t message_size(const struct message *message)
+{
+	const struct message_spec *spec = message_find(message->type);
+
+	return MESSAGE_HEAD + (spec == NULL ? 0 : fields_size(&spec->fields, &message->empty));
+}
+
 void message_encode(const struct message *message, struct writer *w)
 {
 	const struct message_spec *spec = message_find(message->type);

@@ -436,6 +436,9 @@ const struct message_spec *message_find(uint16_t type);
 /* All rows, for tests and printers. */
 const struct message_spec *message_table(size_t *ret_count);
 
+/* The bytes that message_encode writes, when it accepts the message. */
+size_t message_size(const struct message *message);
+
 /* Write a whole message. The writer's error is set when it does not fit or a member is over its limit: a bug of
  * ours, or text of a user's that was not checked. */
 void message_encode(const struct message *message, struct writer *w);

@@ -1,9 +1,10 @@
 /*
  * Requests and answers over a channel: HELLO first, then messages routed by request number.
  *
- * Both ends may ask. An answer goes to the handler of the request it echoes, everything else to `request`.
- * A message that does not parse, or whose even type is unknown, is answered with ERROR and closes the channel;
- * unknown odd types are ignored (BOLT #1: "it's OK to be odd").
+ * Both ends may ask. The side that connected numbers its requests from 1, the side that accepted from 2^31 + 1, so
+ * that an answer cannot be taken for a question: it goes to the handler of the request it echoes, everything else to
+ * `request`. PING is answered here. A message that does not parse, or whose even type is unknown, is answered with
+ * ERROR and closes the channel; unknown odd types are ignored (BOLT #1: "it's OK to be odd").
  */
 #ifndef GRANARY_COMMON_PEER_H
 #define GRANARY_COMMON_PEER_H
@@ -16,7 +17,8 @@ struct peer;
 struct peer_events {
 	/* HELLO came and fits; may be NULL. */
 	void (*ready)(struct peer *peer, const struct msg_hello *hello, void *arg);
-	/* A message that answers nothing of ours; views in it die with the call. NULL: refuse all. */
+	/* A message that answers nothing of ours, never HELLO, PING or ERROR; views in it die with the call. NULL:
+	 * refuse all. While an answer is owed, channel_set_busy. */
 	void (*request)(struct peer *peer, const struct message *message, void *arg);
 	/* As channel_events.drained; may be NULL. */
 	void (*drained)(struct peer *peer, void *arg);
@@ -36,7 +38,8 @@ struct peer *peer_accept(struct event_base *base, const struct key *key, evutil_
 			 const struct channel_limits *limits, const struct msg_hello *hello,
 			 const struct peer_events *events, void *arg);
 
-/* The channel below, for its remote, pause, close and so on. */
+/* The channel below, for its remote, pause, close and so on. NULL once it is lost, which a caller can see only in
+ * the handlers of its last answers and after a peer_call that failed. */
 struct channel *peer_channel(struct peer *peer);
 /* What the other side said; NULL before `ready`. */
 const struct msg_hello *peer_hello(const struct peer *peer);
@@ -55,10 +58,13 @@ void peer_refuse(struct peer *peer, uint32_t request, enum refusal code, const c
 	__attribute__((format(printf, 4, 5)));
 
 /* Ask and wait: runs the event loop until the answer, an error or the timeout. For command-line tools, whose loop
- * is not running otherwise. `ret` is a copy whose views live until the next peer_call on this peer. An ERROR answer
- * gives ERR_REMOTE's nearest err (refusal_to_err) and leaves the message in *ret. */
+ * is not running otherwise. `ret` is a copy whose views live until the next peer_call or peer_call_next on this peer. An
+ * ERROR answer gives its nearest err (refusal_to_err) and leaves the message in *ret. The peer stays valid: when the
+ * connection is lost meanwhile, `closed` is called the next time that the loop runs outside of these calls. */
 enum err peer_call(struct peer *peer, struct message *message, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
 /* Wait for the next answer to the last peer_call: for answers in several parts. */
 enum err peer_call_next(struct peer *peer, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
+/* Close and run the event loop until `closed` was called. For command-line tools. */
+void peer_finish(struct peer *peer);
 
 #endif
