@@ -360,7 +360,8 @@ static void take_act_two(struct channel *c, const uint8_t *in)
 	if (err == ERR_OK)
 		err = noise_write_act_three(c->handshake, act);
 	if (err != ERR_OK) {
-		fail(c, err == ERR_FORMAT ? ERR_AUTH : err, "the answer to our handshake is not by the owner of that id");
+		fail(c, err == ERR_FORMAT ? ERR_AUTH : err,
+		     "the answer to our handshake is not by the owner of that id");
 		return;
 	}
 	send_act(c, act, sizeof(act));

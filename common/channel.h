@@ -43,7 +43,7 @@ struct channel_events {
 };
 
 /* Connect to an endpoint (host names are resolved without blocking). `key` must outlive the channel. Failure is
- * told through `closed`: ERR_UNREACHABLE, ERR_TIMEOUT, ERR_AUTH when the other side is not the owner of endpoint->id. */
+ * told through `closed`: ERR_UNREACHABLE, ERR_TIMEOUT, ERR_AUTH when the other side does not own endpoint->id. */
 struct channel *channel_connect(struct event_base *base, const struct key *key, const struct endpoint *endpoint,
 				const struct channel_limits *limits, const struct channel_events *events, void *arg);
 /* Take over an accepted socket. */

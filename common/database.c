@@ -155,7 +155,7 @@ static void reset_all(struct database *db)
 {
 	struct query *q, *next;
 
-	HASH_ITER(hh, db->queries, q, next)
+	HASH_ITER (hh, db->queries, q, next)
 		query_reset(q);
 }
 
@@ -273,10 +273,12 @@ static enum err migrate(struct database *db, const struct migration *migrations,
 		err = database_transaction(db, migrate_step, &m);
 	}
 	if (err == ERR_UNSUPPORTED)
-		snprintf(why, DATABASE_MESSAGE, "its version is %llu, newer than this program's %zu; use a newer program",
+		snprintf(why, DATABASE_MESSAGE,
+			 "its version is %llu, newer than this program's %zu; use a newer program",
 			 (unsigned long long)m.version, count);
 	else if (err != ERR_OK)
-		snprintf(why, DATABASE_MESSAGE, "migration %u: %.200s", m.next == NULL ? 0 : m.next->number, db->message);
+		snprintf(why, DATABASE_MESSAGE, "migration %u: %.200s", m.next == NULL ? 0 : m.next->number,
+			 db->message);
 	return err;
 }
 
@@ -328,8 +330,7 @@ void database_close(struct database *db)
 	if (db == NULL)
 		return;
 	assert(db->open == TRANSACTION_NONE);
-	HASH_ITER(hh, db->queries, q, next)
-	{
+	HASH_ITER (hh, db->queries, q, next) {
 		HASH_DEL(db->queries, q);
 		sqlite3_finalize(q->statement);
 		free(q);
@@ -358,7 +359,8 @@ static void prepare(struct query *q)
 {
 	char *sql = translate(q->sql);
 
-	q->err = note(q->db, sqlite3_prepare_v3(q->db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->statement, NULL));
+	q->err =
+		note(q->db, sqlite3_prepare_v3(q->db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->statement, NULL));
 	free(sql);
 	assert(q->statement == NULL || sqlite3_bind_parameter_count(q->statement) <= PARAMETERS_MAX);
 }

@@ -334,7 +334,8 @@ static void print_field(const struct field *field, const void *object, struct te
 		print_bytes(t, *(const struct bytes *)at);
 		break;
 	case FIELD_TEXT:
-		text_add(t, "\"%.*s\"", (int)((const struct bytes *)at)->len, (const char *)((const struct bytes *)at)->data);
+		text_add(t, "\"%.*s\"", (int)((const struct bytes *)at)->len,
+			 (const char *)((const struct bytes *)at)->data);
 		break;
 	case FIELD_LIST:
 		text_add(t, "[%" PRIu32 "]", ((const struct list *)at)->count);

@@ -303,7 +303,7 @@ static enum err parse_amount(const struct option_spec *spec, const char *text, u
 
 static const struct {
 	enum err (*parse)(const struct option_spec *spec, const char *text, union option_value *ret);
-	const char *wrong; /* after the quoted value */
+	const char *wrong;   /* after the quoted value */
 	const char *limited; /* what `min` and `max` count; NULL when they do not apply */
 } types[] = {
 	[OPTION_FLAG] = {parse_flag, "is neither true nor false", NULL},
@@ -314,8 +314,10 @@ static const struct {
 	[OPTION_PATH] = {parse_path, "is not a path", NULL},
 	[OPTION_HOSTPORT] = {parse_hostport, "is not HOST:PORT (IPv6 in brackets, port at most 65535)", NULL},
 	[OPTION_ENDPOINT] = {parse_endpoint, "is not an endpoint: 66 hex digits of an id, @, HOST:PORT", NULL},
-	[OPTION_ADDRESS] = {parse_address, "is not an address: 0x and 40 hex digits, a right EIP-55 checksum when of "
-					   "mixed case", NULL},
+	[OPTION_ADDRESS] = {parse_address,
+			    "is not an address: 0x and 40 hex digits, a right EIP-55 checksum when of "
+			    "mixed case",
+			    NULL},
 	[OPTION_CHOICE] = {parse_choice, "is none of ", NULL},
 	[OPTION_AMOUNT] = {parse_amount, "is not an amount: tokens with at most 8 decimals", "it"},
 };
@@ -339,7 +341,8 @@ static void explain_choice(const struct option_spec *spec, const char *quoted, c
 		snprintf(why, room, "%s is none of %s", quoted, spec->choices);
 }
 
-static enum err check_limits(const struct option_spec *spec, uint64_t number, const char *quoted, char *why, size_t room)
+static enum err check_limits(const struct option_spec *spec, uint64_t number, const char *quoted, char *why,
+			     size_t room)
 {
 	const char *of = types[spec->type].limited;
 	char limit[32];

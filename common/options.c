@@ -1,11 +1,13 @@
 /* Values of a program's options, layer by layer, and how to read and save them. */
-#include "common/options_private.h"
+#include "common/options.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "common/options_private.h"
 
 static const char *const layer_names[LAYERS] = {"default", "file", "environment", "flag"};
 
@@ -93,9 +95,8 @@ struct options *options_new(const struct program *program, const struct command 
 		const struct option_spec *spec = &program->options[i];
 		char why[OPTION_WHY];
 
-		if (spec->fallback != NULL &&
-		    options_add(options, options->layers[LAYER_DEFAULT], i, spec->name, spec->fallback, why,
-				sizeof(why)) != ERR_OK)
+		if (spec->fallback != NULL && options_add(options, options->layers[LAYER_DEFAULT], i, spec->name,
+							  spec->fallback, why, sizeof(why)) != ERR_OK)
 			assert(!"the table's defaults keep its limits");
 	}
 	return options;
@@ -226,9 +227,8 @@ bool option_flag(const struct options *options, const char *name)
 
 uint64_t option_int(const struct options *options, const char *name)
 {
-	const struct option_entry *entry = entry_of(options, name, 0,
-						    1u << OPTION_INT | 1u << OPTION_SIZE | 1u << OPTION_DURATION |
-							    1u << OPTION_AMOUNT);
+	const struct option_entry *entry = entry_of(
+		options, name, 0, 1u << OPTION_INT | 1u << OPTION_SIZE | 1u << OPTION_DURATION | 1u << OPTION_AMOUNT);
 
 	return entry == NULL ? 0 : entry->value.number;
 }

@@ -65,8 +65,8 @@ struct program {
 	const char *default_dir; /* below $XDG_DATA_HOME/granary: "node" */
 };
 
-/* The whole of main(): `PROGRAM COMMAND [OPTION…] [ARGUMENT…]`. Parse, answer --help, --version, --help-man and --help-completion, read DIR/config.ini when
- * the command takes `dir`, run the command. Returns the exit status. */
+/* The whole of main(): `PROGRAM COMMAND [OPTION…] [ARGUMENT…]`. Parse, answer --help, --version, --help-man and
+ * --help-completion, read DIR/config.ini when the command takes `dir`, run the command. Returns the exit status. */
 int program_main(const struct program *program, int argc, char **argv);
 
 /* Values, by option name (asserted to be in the table and of that type). Pointers live until options_reload or the

@@ -90,7 +90,8 @@ static void print_command_help(const struct program *program, const struct comma
 	print_columns("-h, --help", "Say this and exit.", to);
 	if (command_takes(command, "dir"))
 		fputs("\nOptions may also stand in DIR/config.ini or in the environment as GRANARY_NAME; "
-		      "a flag overrides both.\n", to);
+		      "a flag overrides both.\n",
+		      to);
 }
 
 void program_print_help(const struct program *program, const struct command *command, FILE *to)
@@ -208,7 +209,8 @@ void program_print_man(const struct program *program, FILE *to)
 	for (size_t i = 0; i < program->option_count; i++)
 		print_man_option(&program->options[i], to);
 	fputs(".It Fl h , Fl \\-help\nSay what the program or the command does and exit.\n"
-	      ".It Fl \\-version\nSay which version this is and exit.\n.El\n", to);
+	      ".It Fl \\-version\nSay which version this is and exit.\n.El\n",
+	      to);
 }
 
 /* The words of one command's flags, for the completion's case. */

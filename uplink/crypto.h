@@ -31,7 +31,8 @@ void crypto_seal_unit(const struct secret *segment_key, uint64_t number, uint8_t
 		      size_t plain_len);
 /* Decrypt to `out`, which gets unit.len - CRYPTO_TAG bytes, padding included, and may be unit.data. ERR_AUTH when it
  * is not what was sealed under this key and number; out is then zeroed. */
-enum err crypto_open_unit(const struct secret *segment_key, uint64_t number, struct bytes unit, uint8_t *out) WARN_UNUSED;
+enum err crypto_open_unit(const struct secret *segment_key, uint64_t number, struct bytes unit,
+			  uint8_t *out) WARN_UNUSED;
 
 /* Wrap a segment's key under the path's key (path_key of uplink/path.h). */
 void crypto_wrap_key(const struct secret *path_key, const struct crypto_place *place,

@@ -167,8 +167,9 @@ static int ask(const struct fixture *f, const char *method, const char *path, co
 {
 	char request[1024], answer[4096];
 
-	snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\n%s%s%sConnection: close\r\nContent-Length: 0\r\n%s%s%s\r\n",
-		 method, path, host == NULL ? "" : "Host: ", host == NULL ? "" : host, host == NULL ? "" : "\r\n",
+	snprintf(request, sizeof(request),
+		 "%s %s HTTP/1.1\r\n%s%s%sConnection: close\r\nContent-Length: 0\r\n%s%s%s\r\n", method, path,
+		 host == NULL ? "" : "Host: ", host == NULL ? "" : host, host == NULL ? "" : "\r\n",
 		 cookie == NULL ? "" : "Authorization: Bearer ", cookie == NULL ? "" : cookie,
 		 cookie == NULL ? "" : "\r\n");
 	return raw(f, request, answer, sizeof(answer));
@@ -211,9 +212,10 @@ static void test_routes(void **state)
 
 static void test_host(void **state)
 {
-	static const char *const good[] = {"127.0.0.1", "127.0.0.1:7888", "localhost", "LOCALHOST:1", "[::1]:80", "[::1]",
-					   "192.0.2.7"};
-	static const char *const bad[] = {"evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.nip.io"};
+	static const char *const good[] = {"127.0.0.1", "127.0.0.1:7888", "localhost", "LOCALHOST:1",
+					   "[::1]:80",	"[::1]",	  "192.0.2.7"};
+	static const char *const bad[] = {"evil.example", "evil.example:80", "localhost.evil.example",
+					  "127.0.0.1.nip.io"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -401,10 +403,10 @@ static void test_port_taken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_FIXTURE(test_answers),	  WITH_FIXTURE(test_routes),	   WITH_FIXTURE(test_host),
-		WITH_FIXTURE(test_cookie),	  WITH_FIXTURE(test_body),	   WITH_FIXTURE(test_huge_header),
-		WITH_FIXTURE(test_call),	  WITH_FIXTURE(test_call_refused), WITH_FIXTURE(test_call_deadline),
-		WITH_FIXTURE(test_call_nobody),	  WITH_FIXTURE(test_call_hung_up), WITH_FIXTURE(test_port_taken),
+		WITH_FIXTURE(test_answers),	WITH_FIXTURE(test_routes),	 WITH_FIXTURE(test_host),
+		WITH_FIXTURE(test_cookie),	WITH_FIXTURE(test_body),	 WITH_FIXTURE(test_huge_header),
+		WITH_FIXTURE(test_call),	WITH_FIXTURE(test_call_refused), WITH_FIXTURE(test_call_deadline),
+		WITH_FIXTURE(test_call_nobody), WITH_FIXTURE(test_call_hung_up), WITH_FIXTURE(test_port_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,9 +14,16 @@ static void test_distance(void **state)
 		const char *a, *b;
 		size_t distance;
 	} cases[] = {
-		{"", "", 0},	      {"listen", "listen", 0}, {"", "abc", 3},	       {"abc", "", 3},
-		{"listn", "listen", 1}, {"lisetn", "listen", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3},
-		{"ab", "ba", 1},      {"listen", "silent", 4},
+		{"", "", 0},
+		{"listen", "listen", 0},
+		{"", "abc", 3},
+		{"abc", "", 3},
+		{"listn", "listen", 1},
+		{"lisetn", "listen", 1},
+		{"kitten", "sitting", 3},
+		{"ca", "abc", 3},
+		{"ab", "ba", 1},
+		{"listen", "silent", 4},
 	};
 
 	(void)state;

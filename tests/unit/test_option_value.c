@@ -68,8 +68,7 @@ static void test_sizes(void **state)
 		       "\"1.GB\" is not a size; write it like 500GB, 1.5TiB or 4096");
 	expect_refused(OPTION_SIZE, 0, 0, "1.0000000001GB", ERR_FORMAT,
 		       "\"1.0000000001GB\" is not a size; write it like 500GB, 1.5TiB or 4096");
-	expect_refused(OPTION_SIZE, 1000000000, 0, "5MB", ERR_RANGE,
-		       "\"5MB\" is too small; it must be at least 1GB");
+	expect_refused(OPTION_SIZE, 1000000000, 0, "5MB", ERR_RANGE, "\"5MB\" is too small; it must be at least 1GB");
 	expect_refused(OPTION_SIZE, 0, 65536, "1MB", ERR_RANGE, "\"1MB\" is too large; it may be at most 64KiB");
 }
 
@@ -133,7 +132,8 @@ static void test_parties(void **state)
 	assert_int_equal(value.endpoint.at.port, 7885);
 	assert_int_equal(parse(OPTION_HOSTPORT, 0, 0, "localhost:80", &value, why), ERR_OK);
 	assert_int_equal(value.at.port, 80);
-	assert_int_equal(parse(OPTION_ADDRESS, 0, 0, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", &value, why), ERR_OK);
+	assert_int_equal(parse(OPTION_ADDRESS, 0, 0, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", &value, why),
+			 ERR_OK);
 	assert_int_equal(value.address.b[0], 0x5a);
 	expect_refused(OPTION_ADDRESS, 0, 0, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD", ERR_FORMAT,
 		       "\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD\" is not an address: 0x and 40 hex digits, "
@@ -150,9 +150,9 @@ static void test_print_size(void **state)
 		uint64_t bytes;
 		const char *text;
 	} cases[] = {
-		{0, "0 B"},	       {999, "999 B"},	      {1000, "1.00 KB"},	   {1239, "1.23 KB"},
-		{12399, "12.3 KB"},    {999999, "999 KB"},    {1000000, "1.00 MB"},	   {67108864, "67.1 MB"},
-		{UINT64_MAX, "18.4 EB"},
+		{0, "0 B"},	      {999, "999 B"},	     {1000, "1.00 KB"},
+		{1239, "1.23 KB"},    {12399, "12.3 KB"},    {999999, "999 KB"},
+		{1000000, "1.00 MB"}, {67108864, "67.1 MB"}, {UINT64_MAX, "18.4 EB"},
 	};
 	char out[16];
 
@@ -164,8 +164,8 @@ static void test_print_size(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers),	  cmocka_unit_test(test_sizes), cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_amounts),	  cmocka_unit_test(test_words), cmocka_unit_test(test_parties),
+		cmocka_unit_test(test_numbers),	   cmocka_unit_test(test_sizes), cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_amounts),	   cmocka_unit_test(test_words), cmocka_unit_test(test_parties),
 		cmocka_unit_test(test_print_size),
 	};
 

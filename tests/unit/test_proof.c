@@ -1,4 +1,4 @@
-/* Block paths and multi-proofs: the honest ones are accepted and equal the frozen vectors, every other one is refused. */
+/* Block paths and multi-proofs: honest ones are accepted and equal the frozen vectors, every other one is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

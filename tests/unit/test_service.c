@@ -231,9 +231,9 @@ static void expect_notified(struct fixture *f, const char *name, bool abstract)
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", name);
 	if (abstract)
 		at.sun_path[0] = '\0';
-	assert_int_equal(bind(fd, (struct sockaddr *)&at,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
-			 0);
+	assert_int_equal(
+		bind(fd, (struct sockaddr *)&at, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name))),
+		0);
 	setenv("NOTIFY_SOCKET", name, 1);
 	service_notify("READY=1");
 	len = recv(fd, got, sizeof(got), MSG_DONTWAIT);
@@ -262,9 +262,9 @@ static void test_notify(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_FIXTURE(test_init),	      WITH_FIXTURE(test_init_keeps_config),
-		WITH_FIXTURE(test_key_refusals),      WITH_FIXTURE(test_print_id),
-		WITH_FIXTURE(test_lock),	      WITH_FIXTURE(test_notify),
+		WITH_FIXTURE(test_init),	 WITH_FIXTURE(test_init_keeps_config),
+		WITH_FIXTURE(test_key_refusals), WITH_FIXTURE(test_print_id),
+		WITH_FIXTURE(test_lock),	 WITH_FIXTURE(test_notify),
 		cmocka_unit_test(test_signals),
 	};
 

@@ -186,7 +186,8 @@ static void test_vectors(void **state)
 	file = json_load_file(path, 0, NULL);
 	assert_non_null(file);
 	assert_true(json_array_size(json_object_get(file, "roots")) > 0);
-	json_array_foreach(json_object_get(file, "roots"), i, vector) {
+	json_array_foreach(json_object_get(file, "roots"), i, vector)
+	{
 		stream_root(data, (size_t)json_integer_value(json_object_get(vector, "size")), &root);
 		hex_encode(bytes_of(root.b, sizeof(root.b)), hex);
 		assert_string_equal(hex, json_string_value(json_object_get(vector, "root")));
@@ -197,8 +198,11 @@ static void test_vectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shape),	cmocka_unit_test(test_geometry), cmocka_unit_test(test_hashes_of_blocks),
-		cmocka_unit_test(test_refuses), cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_shape),
+		cmocka_unit_test(test_geometry),
+		cmocka_unit_test(test_hashes_of_blocks),
+		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_vectors),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -379,7 +379,8 @@ static void test_high_s(void **state)
 	uint8_t order[32];
 	int borrow = 0;
 
-	assert_int_equal(hex_decode("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", order, 32), ERR_OK);
+	assert_int_equal(hex_decode("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", order, 32),
+			 ERR_OK);
 	for (int i = 31; i >= 0; i--) {
 		int digit = order[i] - s->signature.b[32 + i] - borrow;
 
