@@ -4,11 +4,8 @@
  */
 #include "payments/tally.h"
 
-#include <assert.h>
-#include <time.h>
-
 #define TB 1000000000000ull
-#define TIME_LIMIT (1ull << 50)
+#define DAY 86400ull
 
 const struct prices prices_default = {
 	.storage = AMOUNT_INIT(AMOUNT_TOKEN * 3 / 2),
@@ -17,40 +14,53 @@ const struct prices prices_default = {
 	.repair = AMOUNT_INIT(AMOUNT_TOKEN * 2),
 };
 
-static struct tm utc_of(uint64_t at)
+/* A day of the Gregorian calendar. */
+struct date {
+	uint64_t year;
+	unsigned month; /* 1 to 12 */
+	unsigned day;	/* 1 to 31 */
+};
+
+/*
+ * The calendar by arithmetic (the C library's asks the time zone files). Years are taken to begin in March, which puts
+ * the leap day last, and counted from 0000-03-01, 719,468 days before the epoch, in eras of 400 years, which are
+ * 146,097 days. Within a year, 153 days are five months from March on: 31, 30, 31, 30, 31.
+ */
+static struct date date_of(uint64_t at)
 {
-	time_t seconds = (time_t)at;
-	struct tm tm;
+	uint64_t days = at / DAY + 719468, era = days / 146097;
+	unsigned day = (unsigned)(days % 146097), year, month;
 
-	assert(at < TIME_LIMIT);
-	gmtime_r(&seconds, &tm);
-	return tm;
-}
-
-/* Midnight of the first day, `ahead` months after the one of `at`; timegm carries December into the next year. */
-static uint64_t first_day(uint64_t at, int ahead)
-{
-	struct tm now = utc_of(at);
-	struct tm first = {.tm_year = now.tm_year, .tm_mon = now.tm_mon + ahead, .tm_mday = 1};
-
-	return (uint64_t)timegm(&first);
+	/* One leap day each 4 years, none each 100, again one at the end of the era. */
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= year * 365 + year / 4 - year / 100;
+	month = (5 * day + 2) / 153; /* 0: March */
+	day -= (153 * month + 2) / 5;
+	return (struct date){
+		.year = era * 400 + year + (month >= 10),
+		.month = month < 10 ? month + 3 : month - 9,
+		.day = day + 1,
+	};
 }
 
 uint64_t month_start(uint64_t at)
 {
-	return first_day(at, 0);
+	uint64_t days = at / DAY;
+
+	return (days - (date_of(at).day - 1)) * DAY;
 }
 
+/* 31 days after its first, every month is over and the next is not. */
 uint64_t month_end(uint64_t at)
 {
-	return first_day(at, 1);
+	return month_start(month_start(at) + 31 * DAY);
 }
 
 uint32_t month_period(uint64_t at)
 {
-	struct tm tm = utc_of(at);
+	struct date date = date_of(at);
 
-	return ((uint32_t)tm.tm_year + 1900) * 100 + (uint32_t)tm.tm_mon + 1;
+	return (uint32_t)(date.year * 100 + date.month);
 }
 
 struct byte_seconds tally_stored(uint64_t size, uint64_t from, uint64_t to, uint64_t start, uint64_t end)
@@ -62,9 +72,11 @@ struct byte_seconds tally_stored(uint64_t size, uint64_t from, uint64_t to, uint
 
 enum err tally_storage(struct byte_seconds stored, struct amount price, uint64_t start, struct amount *ret)
 {
-	uint64_t seconds = month_end(start) - month_start(start);
+	uint64_t first = month_start(start), end = month_end(start);
 
-	return amount_scale(byte_seconds_value(stored), price, (uint128)TB * seconds, ret);
+	if (end <= first)
+		return ERR_OVERFLOW; /* the last month that 64 bits of seconds can hold is cut short */
+	return amount_scale(byte_seconds_value(stored), price, (uint128)TB * (end - first), ret);
 }
 
 enum err tally_traffic(uint64_t bytes, struct amount price, struct amount *ret)

@@ -20,10 +20,10 @@ struct prices {
 /* 1.50 / 2.00 / 2.00 / 2.00 tokens at 8 decimals unless configured. */
 extern const struct prices prices_default;
 
-/* Start of the UTC month that holds `at`, and of the next one; Unix seconds, below 2^50. */
+/* Start of the UTC month that holds `at`, and of the next one; Unix seconds. */
 uint64_t month_start(uint64_t at);
 uint64_t month_end(uint64_t at);
-/* YYYYMM. */
+/* YYYYMM, as long as years have four digits. */
 uint32_t month_period(uint64_t at);
 
 /* Byte-seconds of `size` bytes stored from `from` to `to`, within [start, end). */
@@ -54,7 +54,8 @@ struct earnings {
 	struct amount total;
 };
 
-/* Count settled bytes as the action that they were moved by; uploads count nothing. ERR_OVERFLOW leaves the tally alone. */
+/* Count settled bytes as the action that they were moved by; uploads count nothing. ERR_OVERFLOW leaves the tally as it
+ * is. */
 enum err tally_add_traffic(struct tally *tally, enum action action, uint64_t bytes) WARN_UNUSED;
 /* ERR_OVERFLOW when a line or the sum does not fit. */
 enum err tally_earnings(const struct tally *tally, const struct prices *prices, struct earnings *ret) WARN_UNUSED;
