@@ -290,7 +290,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 static void take_hello(struct peer *peer, const struct message *message)
 {
 	if (message->type != MSG_HELLO || peer->greeted) {
-		peer_refuse(peer, message->request, REFUSAL_PROTOCOL, peer->greeted ? "HELLO comes once" : "HELLO comes first");
+		peer_refuse(peer, message->request, REFUSAL_PROTOCOL,
+			    peer->greeted ? "HELLO comes once" : "HELLO comes first");
 		give_up(peer, ERR_PROTOCOL, "the peer did not begin with one HELLO");
 		return;
 	}
