@@ -16,10 +16,11 @@ packages_test=(
 	shellcheck xz-utils
 )
 
-# Print those of the named packages that are not installed.
+# Print those of the named packages that are not installed. Node.js from elsewhere brings npm along, and will do.
 packages_missing() {
 	local package
 	for package in "$@"; do
+		[[ $package != npm && $package != nodejs ]] || ! command -v npm >/dev/null || continue
 		dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
 			echo "$package"
 	done
