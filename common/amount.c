@@ -17,14 +17,14 @@ enum err u64_add(uint64_t a, uint64_t b, uint64_t *ret)
 
 enum err amount_add(struct amount a, struct amount b, struct amount *ret)
 {
-	return u64_add(a.units, b.units, &ret->units);
+	return u64_add(a.base_units, b.base_units, &ret->base_units);
 }
 
 enum err amount_sub(struct amount a, struct amount b, struct amount *ret)
 {
-	if (b.units > a.units)
+	if (b.base_units > a.base_units)
 		return ERR_OVERFLOW;
-	ret->units = a.units - b.units;
+	ret->base_units = a.base_units - b.base_units;
 	return ERR_OK;
 }
 
@@ -37,18 +37,18 @@ enum err amount_scale(uint128 quantity, struct amount price, uint128 divisor, st
 	assert(divisor > 0 && divisor <= (uint128)1 << 64);
 	whole = quantity / divisor;
 	rest = quantity % divisor;
-	if (__builtin_mul_overflow(whole, (uint128)price.units, &sum))
+	if (__builtin_mul_overflow(whole, (uint128)price.base_units, &sum))
 		return ERR_OVERFLOW;
-	if (__builtin_add_overflow(sum, rest * price.units / divisor, &sum) || sum > UINT64_MAX)
+	if (__builtin_add_overflow(sum, rest * price.base_units / divisor, &sum) || sum > UINT64_MAX)
 		return ERR_OVERFLOW;
-	ret->units = (uint64_t)sum;
+	ret->base_units = (uint64_t)sum;
 	return ERR_OK;
 }
 
 char *amount_print(struct amount a, char out[AMOUNT_TEXT])
 {
-	snprintf(out, AMOUNT_TEXT, "%" PRIu64 ".%0*" PRIu64, a.units / AMOUNT_TOKEN, AMOUNT_DECIMALS,
-		 a.units % AMOUNT_TOKEN);
+	snprintf(out, AMOUNT_TEXT, "%" PRIu64 ".%0*" PRIu64, a.base_units / AMOUNT_TOKEN, AMOUNT_DECIMALS,
+		 a.base_units % AMOUNT_TOKEN);
 	return out;
 }
 
@@ -76,7 +76,7 @@ enum err amount_parse(const char *text, struct amount *ret)
 		if (__builtin_mul_overflow(units, 10u, &units))
 			return ERR_OVERFLOW;
 	}
-	ret->units = units;
+	ret->base_units = units;
 	return ERR_OK;
 }
 

@@ -10,7 +10,7 @@
 #include "common/bytes.h"
 
 struct amount {
-	uint64_t units;
+	uint64_t base_units;
 };
 
 struct byte_seconds {
@@ -44,7 +44,7 @@ static inline struct amount amount_of(uint64_t units)
 
 static inline uint64_t amount_units(struct amount a)
 {
-	return a.units;
+	return a.base_units;
 }
 
 /* bytes * seconds; always fits. */
