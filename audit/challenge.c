@@ -146,8 +146,8 @@ static void insert_sorted(struct samples *samples, uint32_t leaf)
 	samples->count++;
 }
 
-void challenge_samples(const struct challenge *challenge, uint32_t index, uint64_t size,
-		       const struct bytes32 *previous, struct samples *ret)
+void challenge_samples(const struct challenge *challenge, uint32_t index, uint64_t size, const struct bytes32 *previous,
+		       struct samples *ret)
 {
 	static const struct bytes32 nothing;
 	const struct challenge_piece *piece;

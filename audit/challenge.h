@@ -60,8 +60,8 @@ void challenge_free(struct challenge *challenge);
 /* The leaves to prove of piece `index` (< count), of this size (≤ TREE_PIECE). `previous` is keccak256 of the proof
  * bytes before it in a chained challenge (of no bytes where a piece was not held), NULL for the first piece and in
  * the other forms. A small piece yields all its leaves at most. */
-void challenge_samples(const struct challenge *challenge, uint32_t index, uint64_t size,
-		       const struct bytes32 *previous, struct samples *ret);
+void challenge_samples(const struct challenge *challenge, uint32_t index, uint64_t size, const struct bytes32 *previous,
+		       struct samples *ret);
 
 /* For a whole-node sample: `count` positions among the `total` > 0 bytes that a node holds, uniform, independent and
  * sorted. The satellite walks the node's pieces in a fixed order with a running sum; the positions that fall in a piece

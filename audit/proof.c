@@ -190,8 +190,8 @@ static enum err make_block(struct maker *m, uint64_t size, proof_read_block *rea
 	return ERR_OK;
 }
 
-enum err proof_make(const struct bytes32 *blocks, uint64_t size, const struct samples *samples,
-		    proof_read_block *read, void *arg, struct writer *w)
+enum err proof_make(const struct bytes32 *blocks, uint64_t size, const struct samples *samples, proof_read_block *read,
+		    void *arg, struct writer *w)
 {
 	struct maker m = {.samples = samples, .blocks = blocks, .w = w};
 	uint8_t *buffer = NULL;
@@ -282,8 +282,7 @@ static uint32_t count_hashes(const struct samples *samples, uint32_t sample, str
 	if (span.n == 1)
 		return 0;
 	left = samples_in(samples, sample, span_left(span));
-	return count_hashes(samples, sample, span_left(span)) +
-	       count_hashes(samples, sample + left, span_right(span));
+	return count_hashes(samples, sample, span_left(span)) + count_hashes(samples, sample + left, span_right(span));
 }
 
 size_t proof_size(uint64_t size, const struct samples *samples)

@@ -7,8 +7,8 @@
 
 #include "audit/tree.h"
 
-#define PROOF_PATH 6	   /* most siblings of a block among TREE_BLOCKS */
-#define PROOF_SAMPLES 32   /* most leaves that one challenge asks of a piece */
+#define PROOF_PATH 6	 /* most siblings of a block among TREE_BLOCKS */
+#define PROOF_SAMPLES 32 /* most leaves that one challenge asks of a piece */
 
 /* The siblings of block `block` among the piece's block hashes, nearest first; their number is returned. */
 uint32_t proof_path(const struct bytes32 *blocks, uint64_t size, uint32_t block, struct bytes32 ret_path[PROOF_PATH]);
@@ -30,8 +30,8 @@ typedef enum err proof_read_block(void *arg, uint32_t block, uint8_t *out, size_
  * the order in which it needs them (doc/formats.md). One read per block that holds a sampled leaf, checked against
  * `blocks`. ERR_RANGE for samples that are not sorted, distinct leaves of such a piece; ERR_CORRUPT when what was read
  * is not what was stored; what `read` and the writer report. */
-enum err proof_make(const struct bytes32 *blocks, uint64_t size, const struct samples *samples,
-		    proof_read_block *read, void *arg, struct writer *w) WARN_UNUSED;
+enum err proof_make(const struct bytes32 *blocks, uint64_t size, const struct samples *samples, proof_read_block *read,
+		    void *arg, struct writer *w) WARN_UNUSED;
 /* ERR_OK when the proof shows exactly these leaves under this root; ERR_CORRUPT for anything else, a hash or a byte
  * too many included. *ret_leaf_bytes: of the leaves alone. */
 enum err proof_check(const struct bytes32 *root, uint64_t size, const struct samples *samples, struct bytes proof,

@@ -82,8 +82,8 @@ static enum err open_sealed(const struct secret *key, struct bytes bound, struct
 	return ERR_OK;
 }
 
-void crypto_wrap_key(const struct secret *path_key, const struct crypto_place *place,
-		     const struct secret *segment_key, uint8_t ret[CRYPTO_WRAPPED])
+void crypto_wrap_key(const struct secret *path_key, const struct crypto_place *place, const struct secret *segment_key,
+		     uint8_t ret[CRYPTO_WRAPPED])
 {
 	struct secret *content_key = secret_derive(path_key, "granary.content", bytes_of(NULL, 0));
 	uint8_t bound[BOUND_MAX];

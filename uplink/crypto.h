@@ -35,8 +35,8 @@ enum err crypto_open_unit(const struct secret *segment_key, uint64_t number, str
 			  uint8_t *out) WARN_UNUSED;
 
 /* Wrap a segment's key under the path's key (path_key of uplink/path.h). */
-void crypto_wrap_key(const struct secret *path_key, const struct crypto_place *place,
-		     const struct secret *segment_key, uint8_t ret[CRYPTO_WRAPPED]);
+void crypto_wrap_key(const struct secret *path_key, const struct crypto_place *place, const struct secret *segment_key,
+		     uint8_t ret[CRYPTO_WRAPPED]);
 /* ERR_FORMAT for a wrong length, ERR_AUTH when path, place or bytes are not those of the wrapping. */
 enum err crypto_unwrap_key(const struct secret *path_key, const struct crypto_place *place, struct bytes wrapped,
 			   struct secret **ret_segment_key) WARN_UNUSED;

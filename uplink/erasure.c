@@ -205,7 +205,7 @@ enum err erasure_rebuild(struct erasure *erasure, const struct erasure_set *have
 			targets[target_count++] = units[unit];
 	}
 	if (target_count > 0)
-		ec_encode_data((int)len, source_count, target_count,
-			       decoder_find(erasure, &from, &missing)->tables, sources, targets);
+		ec_encode_data((int)len, source_count, target_count, decoder_find(erasure, &from, &missing)->tables,
+			       sources, targets);
 	return ERR_OK;
 }

@@ -122,28 +122,26 @@ def seal_metadata(v):
     return xseal(key, bytes.fromhex(v["nonce"]), plain, bound_bucket(v))
 
 
-def gf_multiply(a, b):
-    """GF(2^8) over x^8 + x^4 + x^3 + x^2 + 1."""
-    product = 0
-    while b:
-        product ^= a if b & 1 else 0
-        a = a << 1 ^ (0x11D if a & 0x80 else 0)
-        b >>= 1
-    return product
-
-
-def gf_invert(a):
-    return next(b for b in range(256) if gf_multiply(a, b) == 1)
+def gf_tables():
+    """Powers of 2 in GF(2^8) over x^8 + x^4 + x^3 + x^2 + 1, twice over, and their logarithms."""
+    power, log, x = [], {}, 1
+    for i in range(255):
+        power.append(x)
+        log[x] = i
+        x = x << 1 ^ (0x11D if x & 0x80 else 0)
+    return power * 2, log
 
 
 def parity(required, total, units):
+    power, log = gf_tables()
     out = []
     for row in range(required, total):
-        unit = bytes(len(units[0]))
+        unit = bytearray(len(units[0]))
         for column, data in enumerate(units):
-            times = [gf_multiply(gf_invert(row ^ column), x) for x in range(256)]
-            unit = bytes(a ^ times[b] for a, b in zip(unit, data))
-        out.append(unit)
+            inverse = 255 - log[row ^ column]
+            for at, byte in enumerate(data):
+                unit[at] ^= power[inverse + log[byte]] if byte else 0
+        out.append(bytes(unit))
     return out
 
 

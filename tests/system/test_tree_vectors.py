@@ -1,5 +1,6 @@
 """The piece tree, its proofs and the draw of leaves, again from doc/formats.md (section 5) with nothing but hashlib,
 against tests/vectors/tree.json, which the C unit tests check too."""
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ def h(personal, data):
     return hashlib.blake2b(data, digest_size=32, person=personal.encode()).digest()
 
 
+@functools.cache
 def content(size):
     return bytes((i * 131 + (i >> 8) * 17 + (i >> 16) * 101) & 0xFF for i in range(size))
 

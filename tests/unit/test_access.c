@@ -243,7 +243,8 @@ static void test_vectors(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(vectors_list(file, "accesses"), i, vector) {
+	json_array_foreach(vectors_list(file, "accesses"), i, vector)
+	{
 		struct access *access = NULL;
 
 		assert_int_equal(access_parse(vector_text(vector, "text"), &access, &why), ERR_OK);
@@ -263,8 +264,8 @@ static void test_vectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_grant),	   cmocka_unit_test(test_round_trip), cmocka_unit_test(test_slips),
-		cmocka_unit_test(test_senseless),  cmocka_unit_test(test_files),      cmocka_unit_test(test_passphrase),
+		cmocka_unit_test(test_grant),	  cmocka_unit_test(test_round_trip), cmocka_unit_test(test_slips),
+		cmocka_unit_test(test_senseless), cmocka_unit_test(test_files),	     cmocka_unit_test(test_passphrase),
 		cmocka_unit_test(test_vectors),
 	};
 

@@ -271,18 +271,17 @@ static void test_vectors(void **state)
 	file = json_load_file(path, 0, NULL);
 	assert_non_null(file);
 	assert_true(json_array_size(json_object_get(file, "draws")) > 0);
-	json_array_foreach(json_object_get(file, "draws"), i, vector)
-		check_vector(vector);
+	json_array_foreach(json_object_get(file, "draws"), i, vector) check_vector(vector);
 	json_decref(file);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),	   cmocka_unit_test(test_decoding_refuses),
-		cmocka_unit_test(test_samples_depend),	   cmocka_unit_test(test_small_pieces),
-		cmocka_unit_test(test_leaves_are_even),	   cmocka_unit_test(test_positions_are_even),
-		cmocka_unit_test(test_answer_hash),	   cmocka_unit_test(test_names),
+		cmocka_unit_test(test_round_trip),	cmocka_unit_test(test_decoding_refuses),
+		cmocka_unit_test(test_samples_depend),	cmocka_unit_test(test_small_pieces),
+		cmocka_unit_test(test_leaves_are_even), cmocka_unit_test(test_positions_are_even),
+		cmocka_unit_test(test_answer_hash),	cmocka_unit_test(test_names),
 		cmocka_unit_test(test_vectors),
 	};
 

@@ -80,9 +80,8 @@ static size_t random_path(struct random_stream *random, uint8_t *out, size_t cou
 
 		write_u16(&w, (uint16_t)len);
 		for (size_t at = 0; at < len; at++)
-			write_u8(&w, random_stream_below(random, 3) == 0
-					     ? 0xff
-					     : (uint8_t)random_stream_below(random, 3));
+			write_u8(&w,
+				 random_stream_below(random, 3) == 0 ? 0xff : (uint8_t)random_stream_below(random, 3));
 	}
 	assert_int_equal(w.err, ERR_OK);
 	return w.len;

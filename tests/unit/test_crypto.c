@@ -263,21 +263,21 @@ static void test_vectors(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(vectors_list(file, "units"), i, vector)
-		check_unit_vector(vector);
-	json_array_foreach(vectors_list(file, "wrapped_keys"), i, vector)
-		check_wrapped_vector(vector);
-	json_array_foreach(vectors_list(file, "metadata"), i, vector)
-		check_metadata_vector(vector);
+	json_array_foreach(vectors_list(file, "units"), i, vector) check_unit_vector(vector);
+	json_array_foreach(vectors_list(file, "wrapped_keys"), i, vector) check_wrapped_vector(vector);
+	json_array_foreach(vectors_list(file, "metadata"), i, vector) check_metadata_vector(vector);
 	json_decref(file);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_units),	 cmocka_unit_test(test_places),
-		cmocka_unit_test(test_wrapped_bytes), cmocka_unit_test(test_metadata),
-		cmocka_unit_test(test_metadata_refused), cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_wrapped_bytes),
+		cmocka_unit_test(test_metadata),
+		cmocka_unit_test(test_metadata_refused),
+		cmocka_unit_test(test_vectors),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

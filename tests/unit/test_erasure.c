@@ -11,7 +11,7 @@ struct stripe {
 	uint32_t required;
 	uint32_t total;
 	size_t len;
-	uint8_t *units[ERASURE_TOTAL];
+	uint8_t *made[ERASURE_TOTAL];
 	uint8_t *rebuilt[ERASURE_TOTAL];
 };
 
@@ -25,18 +25,18 @@ static void stripe_make(struct stripe *s, uint32_t required, uint32_t total, siz
 	assert_int_equal(erasure_total(s->code), total);
 	random_stream_init(&random, bytes_of_text("stripe"));
 	for (uint32_t i = 0; i < total; i++) {
-		s->units[i] = malloc(len);
+		s->made[i] = malloc(len);
 		s->rebuilt[i] = malloc(len);
 		for (size_t at = 0; i < required && at < len; at += 8)
-			put_be64(s->units[i] + at, random_stream_u64(&random));
+			put_be64(s->made[i] + at, random_stream_u64(&random));
 	}
-	assert_int_equal(erasure_encode(s->code, s->units, len), ERR_OK);
+	assert_int_equal(erasure_encode(s->code, s->made, len), ERR_OK);
 }
 
 static void stripe_free(struct stripe *s)
 {
 	for (uint32_t i = 0; i < s->total; i++) {
-		free(s->units[i]);
+		free(s->made[i]);
 		free(s->rebuilt[i]);
 	}
 	erasure_free(s->code);
@@ -68,14 +68,14 @@ static void expect_rebuilt(struct stripe *s, const struct erasure_set *have, con
 	for (uint32_t i = 0; i < s->total; i++) {
 		memset(s->rebuilt[i], 0xee, s->len);
 		if (erasure_set_has(have, i))
-			memcpy(s->rebuilt[i], s->units[i], s->len);
+			memcpy(s->rebuilt[i], s->made[i], s->len);
 		if (erasure_set_has(have, i) || erasure_set_has(want, i))
 			view[i] = s->rebuilt[i];
 	}
 	assert_int_equal(erasure_rebuild(s->code, have, want, view, s->len), ERR_OK);
 	for (uint32_t i = 0; i < s->total; i++) {
 		if (view[i] != NULL)
-			assert_memory_equal(s->rebuilt[i], s->units[i], s->len);
+			assert_memory_equal(s->rebuilt[i], s->made[i], s->len);
 	}
 }
 
@@ -155,17 +155,17 @@ static void test_refuses(void **state)
 	assert_int_equal(erasure_new(4, 256, &code), ERR_RANGE);
 	assert_null(code);
 	stripe_make(&s, 4, 8, 64);
-	assert_int_equal(erasure_encode(s.code, s.units, 0), ERR_RANGE);
-	assert_int_equal(erasure_encode(s.code, s.units, 63), ERR_RANGE);
-	assert_int_equal(erasure_encode(s.code, s.units, 32768 + 64), ERR_RANGE);
-	assert_int_equal(erasure_rebuild(s.code, &have, &want, s.units, 32), ERR_RANGE);
-	assert_int_equal(erasure_rebuild(s.code, &few, &want, s.units, 64), ERR_RANGE);
-	assert_int_equal(erasure_rebuild(s.code, &have, &outside, s.units, 64), ERR_RANGE);
-	assert_int_equal(erasure_rebuild(s.code, &have, &last, s.units, 64), ERR_RANGE);
+	assert_int_equal(erasure_encode(s.code, s.made, 0), ERR_RANGE);
+	assert_int_equal(erasure_encode(s.code, s.made, 63), ERR_RANGE);
+	assert_int_equal(erasure_encode(s.code, s.made, 32768 + 64), ERR_RANGE);
+	assert_int_equal(erasure_rebuild(s.code, &have, &want, s.made, 32), ERR_RANGE);
+	assert_int_equal(erasure_rebuild(s.code, &few, &want, s.made, 64), ERR_RANGE);
+	assert_int_equal(erasure_rebuild(s.code, &have, &outside, s.made, 64), ERR_RANGE);
+	assert_int_equal(erasure_rebuild(s.code, &have, &last, s.made, 64), ERR_RANGE);
 	erasure_set_add(&have, 9);
-	assert_int_equal(erasure_rebuild(s.code, &have, &want, s.units, 64), ERR_RANGE);
+	assert_int_equal(erasure_rebuild(s.code, &have, &want, s.made, 64), ERR_RANGE);
 	erasure_set_remove(&have, 9);
-	assert_int_equal(erasure_rebuild(s.code, &have, &none, s.units, 64), ERR_OK);
+	assert_int_equal(erasure_rebuild(s.code, &have, &none, s.made, 64), ERR_OK);
 	stripe_free(&s);
 	erasure_free(NULL);
 }
@@ -176,7 +176,8 @@ static void test_vectors(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(vectors_list(file, "parity"), i, vector) {
+	json_array_foreach(vectors_list(file, "parity"), i, vector)
+	{
 		struct stripe s;
 		struct bytes32 hash;
 		struct hash h;
@@ -185,12 +186,12 @@ static void test_vectors(void **state)
 			    vector_number(vector, "size"));
 		for (uint32_t unit = 0; unit < s.required; unit++) {
 			for (size_t at = 0; at < s.len; at++)
-				s.units[unit][at] = (uint8_t)(unit * 37 + at * 11);
+				s.made[unit][at] = (uint8_t)(unit * 37 + at * 11);
 		}
-		assert_int_equal(erasure_encode(s.code, s.units, s.len), ERR_OK);
+		assert_int_equal(erasure_encode(s.code, s.made, s.len), ERR_OK);
 		hash_init(&h, "");
 		for (uint32_t unit = s.required; unit < s.total; unit++)
-			hash_update(&h, s.units[unit], s.len);
+			hash_update(&h, s.made[unit], s.len);
 		hash_final(&h, &hash);
 		vector_expect(vector, "blake2b", bytes_of(hash.b, sizeof(hash.b)));
 		stripe_free(&s);

@@ -49,7 +49,15 @@ static void encrypt(const struct secret *folder, const char *plain, struct encry
 }
 
 static const char *const names[] = {
-	"a", "a/b", "2024/holiday/beach.jpg", "a//b", "a/", "/a", "/", "fifteen bytes!!", "sixteen bytes !!!",
+	"a",
+	"a/b",
+	"2024/holiday/beach.jpg",
+	"a//b",
+	"a/",
+	"/a",
+	"/",
+	"fifteen bytes!!",
+	"sixteen bytes !!!",
 	"grün/\xf0\x9f\x8c\xbe",
 	"a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a",
 };
@@ -89,8 +97,8 @@ static void test_prefixes(void **state)
 	encrypt(f->photos, "2024/holiday/beach.jpg", &file);
 	assert_memory_equal(file.path.data, folder.path.data, folder.path.len);
 	encrypt(holiday, "beach.jpg", &below);
-	assert_true(bytes_equal(below.path, bytes_of(file.path.data + folder.path.len,
-						     file.path.len - folder.path.len)));
+	assert_true(
+		bytes_equal(below.path, bytes_of(file.path.data + folder.path.len, file.path.len - folder.path.len)));
 	assert_int_equal(path_decrypt(holiday, below.path, plain), ERR_OK);
 	assert_string_equal(plain, "beach.jpg");
 	encrypt(f->photos, "2024/other", &beside);
@@ -213,7 +221,8 @@ static void test_vectors(void **state)
 	size_t i;
 
 	(void)state;
-	json_array_foreach(vectors_list(file, "paths"), i, vector) {
+	json_array_foreach(vectors_list(file, "paths"), i, vector)
+	{
 		vector_bytes(vector, "root", bytes, sizeof(bytes));
 		root = secret_from(bytes);
 		bucket = path_bucket_key(root, bytes_of_text(vector_text(vector, "bucket")));

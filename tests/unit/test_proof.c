@@ -51,7 +51,7 @@ static enum err read_block(void *arg, uint32_t block, uint8_t *out, size_t *ret_
 	return ERR_OK;
 }
 
-static const uint64_t sizes[] = {0,	1,     1024,  1025,  5000,    32767,   32768,  32769,
+static const uint64_t sizes[] = {0,	1,     1024,  1025,   5000,    32767,	32768,	32769,
 				 65536, 98304, 98305, 163840, 1000000, 2064385, 2097152};
 
 static struct bytes path_of(const struct piece *p, uint32_t block, struct bytes32 path[PROOF_PATH])
@@ -179,9 +179,9 @@ static void test_multi_proofs(void **state)
 
 				expected += left < TREE_LEAF ? left : TREE_LEAF;
 			}
-			assert_int_equal(proof_check(&p.root, p.size, &samples, bytes_of(made.bytes, made.len),
-						     &leaf_bytes),
-					 ERR_OK);
+			assert_int_equal(
+				proof_check(&p.root, p.size, &samples, bytes_of(made.bytes, made.len), &leaf_bytes),
+				ERR_OK);
 			assert_int_equal(leaf_bytes, expected);
 		}
 		free(p.data);
@@ -344,11 +344,13 @@ static void test_vectors(void **state)
 	snprintf(path, sizeof(path), "%s/tree.json", getenv("GRANARY_VECTORS"));
 	file = json_load_file(path, 0, NULL);
 	assert_non_null(file);
-	json_array_foreach(json_object_get(file, "paths"), i, vector) {
+	json_array_foreach(json_object_get(file, "paths"), i, vector)
+	{
 		check_path_vector(vector);
 		seen++;
 	}
-	json_array_foreach(json_object_get(file, "proofs"), i, vector) {
+	json_array_foreach(json_object_get(file, "proofs"), i, vector)
+	{
 		check_proof_vector(vector);
 		seen++;
 	}
@@ -359,9 +361,9 @@ static void test_vectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_block_paths),	     cmocka_unit_test(test_block_paths_refused),
-		cmocka_unit_test(test_multi_proofs),	     cmocka_unit_test(test_multi_proofs_refused),
-		cmocka_unit_test(test_leaves_in_order),	     cmocka_unit_test(test_making_refuses),
+		cmocka_unit_test(test_block_paths),	cmocka_unit_test(test_block_paths_refused),
+		cmocka_unit_test(test_multi_proofs),	cmocka_unit_test(test_multi_proofs_refused),
+		cmocka_unit_test(test_leaves_in_order), cmocka_unit_test(test_making_refuses),
 		cmocka_unit_test(test_vectors),
 	};
 
