@@ -1,0 +1,36 @@
+/* The commands of granary-satellite; each returns the exit status. */
+#ifndef GRANARY_SATELLITE_COMMANDS_H
+#define GRANARY_SATELLITE_COMMANDS_H
+
+#include <jansson.h>
+
+#include "common/options.h"
+#include "satellite/desk.h"
+
+#define COMMANDS_WHY 400
+
+/* The options that make up a satellite's configuration: `init` saves them, `run` takes them. */
+#define COMMANDS_SETTINGS \
+	"listen external http test-network chain-id contract redundancy price-storage price-egress price-audit " \
+	"price-repair online allocation-lifetime upload-lifetime node-reserve audit-period audit-samples " \
+	"audit-timeout threads half-open half-open-network address-burst address-minute log-level"
+
+int commands_init(struct options *options);
+int commands_run(struct options *options); /* daemon.c */
+int commands_id(struct options *options);
+int commands_status(struct options *options);
+int commands_grant(struct options *options);
+int commands_nodes(struct options *options);
+int commands_audit(struct options *options); /* audit_command.c */
+int commands_tally(struct options *options); /* tallies.c */
+
+/* For commands that work on the database themselves: read the settings, load the key, open a desk; log warnings only.
+ * The caller closes what was opened, also after a failure, for which `why` gets a sentence. */
+enum err commands_open(struct options *options, struct settings *ret_settings, struct key **ret_key,
+		       struct desk **ret_desk, char *why, size_t room) WARN_UNUSED;
+/* "granary-satellite: WHY" to stderr; returns 1. */
+int commands_complain(const char *why);
+/* Print and let go of it. */
+void commands_print_json(json_t *json);
+
+#endif

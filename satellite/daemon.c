@@ -1,0 +1,146 @@
+/* `granary-satellite run`: open, start, loop. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/service.h"
+#include "satellite/api.h"
+#include "satellite/commands.h"
+#include "satellite/server.h"
+
+struct daemon {
+	struct options *options;
+	struct settings settings;
+	struct listener_limits limits;
+	struct key *key;
+	struct loop *loop;
+	struct server *server;
+	struct api *api;
+	struct service_signals *signals;
+};
+
+static void set_log_level(const struct options *options)
+{
+	enum log_level level = LOG_INFO;
+
+	log_level_from_name(option_text(options, "log-level"), &level);
+	log_setup("satellite", level);
+}
+
+static struct listener_limits read_limits(const struct options *options)
+{
+	return (struct listener_limits){
+		.half_open = (unsigned)option_int(options, "half-open"),
+		.half_open_network = (unsigned)option_int(options, "half-open-network"),
+		.address_burst = (unsigned)option_int(options, "address-burst"),
+		.address_minute = (unsigned)option_int(options, "address-minute"),
+	};
+}
+
+static enum err open_daemon(struct daemon *daemon, char *why, size_t room)
+{
+	const char *dir = options_dir(daemon->options);
+	enum err err;
+
+	err = settings_read(daemon->options, &daemon->settings, why, room);
+	if (err == ERR_OK)
+		err = service_key(dir, &daemon->key, why, room);
+	if (err == ERR_OK)
+		err = service_lock(dir, why, room);
+	if (err == ERR_OK && daemon->settings.test_network)
+		clock_allow_offset();
+	daemon->limits = read_limits(daemon->options);
+	return err;
+}
+
+static enum err start_daemon(struct daemon *daemon, char *why, size_t room)
+{
+	const struct server_options serving = {
+		.settings = &daemon->settings,
+		.key = daemon->key,
+		.listen = option_hostport(daemon->options, "listen"),
+		.limits = &daemon->limits,
+	};
+	enum err err;
+
+	daemon->loop = loop_new();
+	err = server_new(daemon->loop, &serving, &daemon->server, why, room);
+	if (err == ERR_OK)
+		err = api_serve(daemon->loop, daemon->server, option_hostport(daemon->options, "http"), &daemon->api,
+				why, room);
+	return err;
+}
+
+static void end_loop(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	loop_stop(daemon->loop);
+}
+
+static void on_stop(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	service_notify("STOPPING=1");
+	log_event(LOG_INFO, "stopping", "sessions=%u", server_session_count(daemon->server));
+	api_free(daemon->api);
+	daemon->api = NULL;
+	server_stop(daemon->server, end_loop, daemon);
+}
+
+/* What is read once stays until the next start; the log level does not. */
+static void on_reload(void *arg)
+{
+	struct daemon *daemon = arg;
+	char why[200], quoted[300];
+
+	if (options_reload(daemon->options, why, sizeof(why)) != ERR_OK) {
+		log_event(LOG_WARN, "reload_failed", "why=%s", log_quote(why, quoted, sizeof(quoted)));
+		return;
+	}
+	set_log_level(daemon->options);
+	log_event(LOG_INFO, "reloaded", "%s", "");
+}
+
+static void serve(struct daemon *daemon)
+{
+	char at[HOSTPORT_TEXT];
+
+	daemon->signals = service_signals_new(daemon->loop, on_stop, on_reload, daemon);
+	hostport_print(server_at(daemon->server), at);
+	log_event(LOG_INFO, "started", "listen=%s http_port=%u threads=%u", at, api_port(daemon->api),
+		  daemon->settings.threads);
+	service_notify("READY=1");
+	loop_run(daemon->loop);
+	log_event(LOG_INFO, "stopped", "%s", "");
+}
+
+static void close_daemon(struct daemon *daemon)
+{
+	service_signals_free(daemon->signals);
+	api_free(daemon->api);
+	server_free(daemon->server);
+	if (daemon->loop != NULL)
+		loop_free(daemon->loop);
+	key_free(daemon->key);
+}
+
+int commands_run(struct options *options)
+{
+	struct daemon daemon = {.options = options};
+	char why[COMMANDS_WHY] = "";
+	enum err err;
+
+	set_log_level(options);
+	err = open_daemon(&daemon, why, sizeof(why));
+	if (err == ERR_OK)
+		err = start_daemon(&daemon, why, sizeof(why));
+	if (err == ERR_OK)
+		serve(&daemon);
+	else
+		fprintf(stderr, "granary-satellite: %s\n", why);
+	close_daemon(&daemon);
+	return err == ERR_OK ? 0 : err == ERR_USAGE ? 2 : 1;
+}

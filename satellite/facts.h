@@ -1,0 +1,25 @@
+/* How a satellite is, in numbers: for status and metrics. */
+#ifndef GRANARY_SATELLITE_FACTS_H
+#define GRANARY_SATELLITE_FACTS_H
+
+#include "satellite/desk.h"
+
+struct facts {
+	uint64_t nodes;
+	uint64_t nodes_online;
+	uint64_t clients;
+	uint64_t buckets;
+	uint64_t objects;
+	uint64_t object_bytes; /* plain */
+	uint64_t uploads;      /* objects begun and not committed */
+	uint64_t pieces;
+	uint64_t stored_bytes; /* of pieces */
+	uint64_t deletions;    /* pieces that nodes must still be told to delete */
+	uint64_t settled_bytes;
+	uint64_t settled_orders;
+};
+
+/* One consistent view. */
+enum err facts_collect(struct desk *desk, uint64_t now, struct facts *ret) WARN_UNUSED;
+
+#endif

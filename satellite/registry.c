@@ -1,0 +1,251 @@
+/* Check-in and the SQL of nodes. */
+#include "satellite/registry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "payments/typed.h"
+
+const char *node_status_name(enum node_status status)
+{
+	switch (status) {
+	case NODE_GOOD:
+		return "good";
+	case NODE_UNREACHABLE:
+		return "unreachable";
+	}
+	return "unknown";
+}
+
+uint64_t registry_online_since(const struct settings *settings, uint64_t now)
+{
+	return now > settings->online ? now - settings->online : 0;
+}
+
+/* An empty payee is the node's own address. */
+static enum err check_payee(struct work *work)
+{
+	struct bytes wire = work->message->check_in.payee;
+	struct signature signature;
+	struct payee payee;
+	enum refusal refusal;
+
+	if (wire.len == 0)
+		return ERR_OK;
+	if (typed_decode(&typed_payee, wire, &payee, &signature) != ERR_OK)
+		return work_refuse(work, REFUSAL_MALFORMED, "payee: not a signed Payee");
+	if (!address_equal(&payee.node, &work->caller->address))
+		return work_refuse(work, REFUSAL_NODE, "payee: made for another node");
+	refusal = typed_verify(&typed_payee, &payee, &work->desk->settings->domain, &signature, &work->caller->address);
+	if (refusal != REFUSAL_NONE)
+		return work_refuse(work, refusal, "payee: the signature is not this node's");
+	return ERR_OK;
+}
+
+static enum err check_numbers(struct work *work)
+{
+	const struct msg_check_in *m = &work->message->check_in;
+	static const char *const names[] = {"allocated", "used", "available"};
+	const uint64_t values[] = {m->allocated, m->used, m->available};
+
+	for (size_t i = 0; i < 3; i++)
+		if (values[i] > INT64_MAX)
+			return work_refuse(work, REFUSAL_MALFORMED, "%s: %" PRIu64 " bytes is more than 2^63 - 1",
+					   names[i], values[i]);
+	return ERR_OK;
+}
+
+static enum err check_endpoint(struct work *work, struct hostport *ret)
+{
+	struct bytes text = work->message->check_in.endpoint;
+	char copy[HOSTPORT_TEXT];
+
+	snprintf(copy, sizeof(copy), "%.*s", (int)text.len, text.data);
+	if (hostport_parse(copy, ret) != ERR_OK || ret->port == 0)
+		return work_refuse(work, REFUSAL_MALFORMED, "endpoint: not host:port");
+	if (!work->desk->settings->test_network && endpoint_is_loopback(ret->host))
+		return work_refuse(work, REFUSAL_DENIED, "endpoint: loopback is for test networks");
+	return ERR_OK;
+}
+
+static enum err store_check_in(struct database *db, void *arg)
+{
+	struct work *work = arg;
+	const struct msg_check_in *m = &work->message->check_in;
+	struct query *q = database_query(
+		db, "INSERT INTO nodes (address, id, endpoint, claimed, network, version, allocated, used, available, "
+		    "payee, "
+		    "registered, checked_in, dialled, reachable) VALUES ($address, $id, '', $claimed, '', $version, "
+		    "$allocated, $used, $available, $payee, $now, $now, 0, 0) ON CONFLICT (address) DO UPDATE SET "
+		    "claimed = excluded.claimed, version = excluded.version, allocated = excluded.allocated, "
+		    "used = excluded.used, available = excluded.available, payee = excluded.payee, "
+		    "checked_in = excluded.checked_in");
+	char claimed[HOSTPORT_TEXT], version[65];
+
+	snprintf(claimed, sizeof(claimed), "%.*s", (int)m->endpoint.len, m->endpoint.data);
+	snprintf(version, sizeof(version), "%.*s", (int)m->version.len, m->version.data);
+	query_bytes(q, "address", bytes_of(work->caller->address.b, 20));
+	query_bytes(q, "id", bytes_of(work->caller->id.b, KEY_ID_BYTES));
+	query_text(q, "claimed", claimed);
+	query_text(q, "version", version);
+	query_int(q, "allocated", m->allocated);
+	query_int(q, "used", m->used);
+	query_int(q, "available", m->available);
+	query_bytes(q, "payee", m->payee);
+	query_int(q, "now", clock_wall());
+	return query_run(q);
+}
+
+enum err registry_check_in(struct work *work, struct hostport *ret_dial)
+{
+	enum err err = check_endpoint(work, ret_dial);
+
+	if (err == ERR_OK)
+		err = check_numbers(work);
+	if (err == ERR_OK)
+		err = check_payee(work);
+	if (err == ERR_OK)
+		err = database_transaction(work->desk->db, store_check_in, work);
+	return err;
+}
+
+struct dialled {
+	struct work *work;
+	const char *network; /* NULL: not reached */
+};
+
+static enum err store_dialled(struct database *db, void *arg)
+{
+	const struct dialled *dialled = arg;
+	struct bytes endpoint = dialled->work->message->check_in.endpoint;
+	char text[HOSTPORT_TEXT];
+	struct query *q;
+
+	if (dialled->network != NULL) {
+		snprintf(text, sizeof(text), "%.*s", (int)endpoint.len, endpoint.data);
+		q = database_query(db, "UPDATE nodes SET endpoint = $endpoint, network = $network, reachable = 1, "
+				       "dialled = $now WHERE address = $address");
+		query_text(q, "endpoint", text);
+		query_text(q, "network", dialled->network);
+	} else {
+		q = database_query(db, "UPDATE nodes SET reachable = 0, dialled = $now WHERE address = $address");
+	}
+	query_int(q, "now", clock_wall());
+	query_bytes(q, "address", bytes_of(dialled->work->caller->address.b, 20));
+	return query_run(q);
+}
+
+enum err registry_dialled(struct work *work, const char *host, const char *why)
+{
+	struct message answer = {.type = MSG_CHECKED_IN};
+	struct dialled dialled = {.work = work};
+	char network[64];
+	enum err err;
+
+	if (host != NULL && !work->desk->settings->test_network && endpoint_is_loopback(host)) {
+		host = NULL;
+		why = "the endpoint is this machine's loopback";
+	}
+	if (host != NULL && endpoint_network(host, network) == ERR_OK)
+		dialled.network = network;
+	err = database_transaction(work->desk->db, store_dialled, &dialled);
+	if (err != ERR_OK)
+		return err;
+	answer.checked_in.time = clock_wall();
+	answer.checked_in.reachable = dialled.network != NULL;
+	answer.checked_in.status = dialled.network != NULL ? NODE_GOOD : NODE_UNREACHABLE;
+	if (dialled.network == NULL && text_is_printable(bytes_of_text(why)))
+		answer.checked_in.reason = bytes_of_text(why);
+	reply_add(work->reply, &answer);
+	return ERR_OK;
+}
+
+enum err registry_known(struct database *db, const struct address *node, bool *ret)
+{
+	struct query *q = database_query(db, "SELECT 1 FROM nodes WHERE address = $address");
+	enum err err;
+
+	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	err = query_one(q);
+	query_reset(q);
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	*ret = err == ERR_OK;
+	return ERR_OK;
+}
+
+enum err registry_endpoint(struct database *db, const struct address *node, struct endpoint *ret)
+{
+	struct query *q = database_query(db, "SELECT id, endpoint FROM nodes WHERE address = $address AND "
+					     "endpoint <> ''");
+	enum err err;
+
+	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	err = query_one(q);
+	if (err == ERR_OK)
+		err = query_get_exact(q, 0, ret->id.b, sizeof(ret->id.b));
+	if (err == ERR_OK && hostport_parse(query_get_text(q, 1), &ret->at) != ERR_OK)
+		err = ERR_CORRUPT;
+	query_reset(q);
+	return err;
+}
+
+#define NODE_COLUMNS                                                                                 \
+	"address, id, endpoint, claimed, network, version, allocated, used, available, registered, " \
+	"checked_in, dialled, reachable"
+
+static enum err read_node(struct query *q, struct registered_node *ret)
+{
+	enum err err;
+
+	memset(ret, 0, sizeof(*ret));
+	err = query_get_exact(q, 0, ret->address.b, sizeof(ret->address.b));
+	if (err == ERR_OK)
+		err = query_get_exact(q, 1, ret->id.b, sizeof(ret->id.b));
+	ret->endpoint = query_get_text(q, 2);
+	ret->claimed = query_get_text(q, 3);
+	ret->network = query_get_text(q, 4);
+	ret->version = query_get_text(q, 5);
+	ret->allocated = query_get_int(q, 6);
+	ret->used = query_get_int(q, 7);
+	ret->available = query_get_int(q, 8);
+	ret->registered = query_get_int(q, 9);
+	ret->checked_in = query_get_int(q, 10);
+	ret->dialled = query_get_int(q, 11);
+	ret->reachable = query_get_int(q, 12) == 1;
+	return err;
+}
+
+static enum err walk(struct query *q, registry_visit *visit, void *arg)
+{
+	struct registered_node node;
+	bool row;
+	enum err err;
+
+	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
+		err = read_node(q, &node);
+		if (err == ERR_OK)
+			err = visit(&node, arg);
+		if (err != ERR_OK)
+			break;
+	}
+	query_reset(q);
+	return err;
+}
+
+enum err registry_each(struct database *db, registry_visit *visit, void *arg)
+{
+	return walk(database_query(db, "SELECT " NODE_COLUMNS " FROM nodes ORDER BY address"), visit, arg);
+}
+
+enum err registry_each_online(struct database *db, uint64_t since, registry_visit *visit, void *arg)
+{
+	struct query *q = database_query(db, "SELECT " NODE_COLUMNS " FROM nodes WHERE reachable = 1 AND checked_in >= "
+					     "$since ORDER BY address");
+
+	query_int(q, "since", since);
+	return walk(q, visit, arg);
+}

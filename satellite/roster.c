@@ -1,0 +1,93 @@
+/* A worker's copy of the online nodes. */
+#include "satellite/roster.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "satellite/registry.h"
+
+#define FRESH 1000000000 /* nanoseconds */
+
+struct roster {
+	struct candidate *candidates;
+	char **networks;
+	char **endpoints;
+	uint32_t count;
+	size_t room;
+	uint64_t read_at; /* monotonic; 0: never */
+};
+
+struct roster *roster_new(void)
+{
+	return memory_new(1, sizeof(struct roster));
+}
+
+static void clear(struct roster *roster)
+{
+	for (uint32_t i = 0; i < roster->count; i++) {
+		free(roster->networks[i]);
+		free(roster->endpoints[i]);
+	}
+	roster->count = 0;
+}
+
+void roster_free(struct roster *roster)
+{
+	if (roster == NULL)
+		return;
+	clear(roster);
+	free(roster->candidates);
+	free(roster->networks);
+	free(roster->endpoints);
+	free(roster);
+}
+
+static enum err add_node(const struct registered_node *node, void *arg)
+{
+	struct roster *roster = arg;
+	struct endpoint endpoint = {.id = node->id};
+	char text[ENDPOINT_TEXT];
+	size_t room = roster->room;
+	uint32_t i = roster->count;
+
+	if (hostport_parse(node->endpoint, &endpoint.at) != ERR_OK)
+		return ERR_CORRUPT;
+	endpoint_print(&endpoint, text);
+	roster->networks = memory_grow(roster->networks, &room, i + 1, sizeof(*roster->networks));
+	room = roster->room;
+	roster->endpoints = memory_grow(roster->endpoints, &room, i + 1, sizeof(*roster->endpoints));
+	roster->candidates = memory_grow(roster->candidates, &roster->room, i + 1, sizeof(*roster->candidates));
+	roster->networks[i] = memory_copy(node->network, bytes_of_text(node->network).len);
+	roster->endpoints[i] = memory_copy(text, bytes_of_text(text).len);
+	roster->candidates[i] = (struct candidate){node->address, roster->networks[i], node->available};
+	roster->count++;
+	return ERR_OK;
+}
+
+enum err roster_refresh(struct desk *desk, bool now)
+{
+	struct roster *roster = desk->roster;
+	uint64_t monotonic = clock_monotonic();
+	enum err err;
+
+	if (!now && roster->read_at != 0 && monotonic - roster->read_at < FRESH)
+		return ERR_OK;
+	clear(roster);
+	roster->read_at = 0;
+	err = registry_each_online(desk->db, registry_online_since(desk->settings, clock_wall()), add_node, roster);
+	if (err == ERR_OK)
+		roster->read_at = monotonic;
+	return err;
+}
+
+const struct candidate *roster_candidates(const struct roster *roster, uint32_t *ret_count)
+{
+	*ret_count = roster->count;
+	return roster->candidates;
+}
+
+const char *roster_endpoint(const struct roster *roster, uint32_t index)
+{
+	return roster->endpoints[index];
+}

@@ -1,0 +1,212 @@
+/*
+ * The satellite's tables.
+ *
+ * Parties are known by their 20-byte addresses, things by random 32-byte ids, so rows made by different processes
+ * never collide and nothing waits for a sequence. Times are Unix seconds.
+ *
+ *	objects ─< segments ─< pieces	what is stored: a segment's pieces exist once it is committed
+ *			    └< offers	pieces allocated for a segment that is not committed yet
+ *	pieces ─> ended, deletions	a piece that goes leaves what it earned and an order to delete it
+ *
+ * An object is begun (1), visible (2) or removed (3); a segment is begun (1) or committed (2). Removing an object is
+ * one row's change, whatever its size; the deleter takes it apart afterwards.
+ */
+#include "satellite/schema.h"
+
+#include <stdlib.h>
+
+#include "common/file.h"
+
+/* clang-format off */
+static const char registry_tables[] =
+	"CREATE TABLE nodes ("
+	"  address @bytes NOT NULL PRIMARY KEY,"
+	"  id @bytes NOT NULL,"
+	"  endpoint @text NOT NULL," /* host:port where it was dialled with success; '' before */
+	"  claimed @text NOT NULL,"  /* as it said last */
+	"  network @text NOT NULL,"  /* /24 or /48 of the numeric address that was dialled */
+	"  version @text NOT NULL,"
+	"  allocated @int NOT NULL," /* bytes, as the rest */
+	"  used @int NOT NULL,"
+	"  available @int NOT NULL,"
+	"  payee @bytes NOT NULL," /* signed Payee, or empty: its own address */
+	"  registered @int NOT NULL,"
+	"  checked_in @int NOT NULL,"
+	"  dialled @int NOT NULL,"
+	"  reachable @int NOT NULL" /* 1 when the last dial-back found it */
+	") @strict;"
+	"CREATE TABLE grants ("
+	"  code @bytes NOT NULL PRIMARY KEY," /* hash of the code */
+	"  created @int NOT NULL,"
+	"  expires @int NOT NULL,"
+	"  client @bytes," /* who used it */
+	"  used @int"
+	") @strict;"
+	"CREATE TABLE clients ("
+	"  address @bytes NOT NULL PRIMARY KEY,"
+	"  id @bytes NOT NULL,"
+	"  enrolled @int NOT NULL"
+	") @strict;"
+	"CREATE TABLE leases ("
+	"  name @text NOT NULL PRIMARY KEY,"
+	"  holder @bytes NOT NULL,"
+	"  until @int NOT NULL"
+	") @strict;";
+
+static const char object_tables[] =
+	"CREATE TABLE buckets ("
+	"  owner @bytes NOT NULL REFERENCES clients(address),"
+	"  name @text NOT NULL,"
+	"  created @int NOT NULL,"
+	"  PRIMARY KEY (owner, name)"
+	") @strict;"
+	"CREATE TABLE objects ("
+	"  version @bytes NOT NULL PRIMARY KEY,"
+	"  owner @bytes NOT NULL,"
+	"  bucket @text NOT NULL,"
+	"  path @bytes NOT NULL,"
+	"  state @int NOT NULL,"
+	"  required @int NOT NULL,"
+	"  repair @int NOT NULL,"
+	"  success @int NOT NULL,"
+	"  total @int NOT NULL,"
+	"  begun @int NOT NULL,"
+	"  touched @int NOT NULL,"   /* when the upload last went on */
+	"  committed @int NOT NULL," /* 0: never; its pieces earn nothing */
+	"  expires @int NOT NULL,"   /* 0: never */
+	"  segments @int NOT NULL,"
+	"  plain_size @int NOT NULL,"
+	"  metadata @bytes NOT NULL"
+	") @strict;"
+	"CREATE UNIQUE INDEX objects_visible ON objects (owner, bucket, path) WHERE state = 2;"
+	"CREATE INDEX objects_begun ON objects (owner, bucket) WHERE state = 1;"
+	"CREATE INDEX objects_idle ON objects (touched) WHERE state = 1;"
+	"CREATE INDEX objects_expiring ON objects (expires) WHERE state = 2 AND expires > 0;"
+	"CREATE INDEX objects_removed ON objects (version) WHERE state = 3;"
+	"CREATE TABLE segments ("
+	"  segment @bytes NOT NULL PRIMARY KEY,"
+	"  version @bytes NOT NULL REFERENCES objects(version),"
+	"  number @int NOT NULL,"
+	"  state @int NOT NULL,"
+	"  plain_size @int NOT NULL,"
+	"  piece_size @int NOT NULL," /* begun: the most; committed: exactly */
+	"  issued @int NOT NULL,"     /* when its allocations were signed */
+	"  expires @int NOT NULL,"    /* when they lapse */
+	"  wrapped_key @bytes NOT NULL,"
+	"  data @bytes" /* of a segment kept here, without pieces */
+	") @strict;"
+	"CREATE INDEX segments_object ON segments (version, number);"
+	"CREATE UNIQUE INDEX segments_committed ON segments (version, number) WHERE state = 2;"
+	"CREATE TABLE offers ("
+	"  segment @bytes NOT NULL REFERENCES segments(segment),"
+	"  number @int NOT NULL,"
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  piece @bytes NOT NULL,"
+	"  serial @bytes NOT NULL,"
+	"  PRIMARY KEY (segment, number)"
+	") @strict;"
+	"CREATE TABLE pieces ("
+	"  segment @bytes NOT NULL REFERENCES segments(segment),"
+	"  number @int NOT NULL,"
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  piece @bytes NOT NULL,"
+	"  root @bytes NOT NULL,"
+	"  size @int NOT NULL,"
+	"  stored @int NOT NULL,"  /* as the node's receipt says */
+	"  lost @int NOT NULL,"	   /* 0, or when an audit showed that it is gone: it earns no more */
+	"  audited @int NOT NULL," /* when last */
+	"  verdict @int NOT NULL," /* of that audit, 0 before the first */
+	"  PRIMARY KEY (segment, number)"
+	") @strict;"
+	"CREATE UNIQUE INDEX pieces_node ON pieces (node, piece);";
+
+static const char money_tables[] =
+	"CREATE TABLE ended (" /* what pieces that are gone have earned */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  piece @bytes NOT NULL,"
+	"  size @int NOT NULL,"
+	"  stored @int NOT NULL,"
+	"  ended @int NOT NULL,"
+	"  PRIMARY KEY (node, piece)"
+	") @strict;"
+	"CREATE INDEX ended_time ON ended (ended);"
+	"CREATE TABLE deletions (" /* what nodes must still be told to delete */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  piece @bytes NOT NULL,"
+	"  ends @int NOT NULL,"	 /* the time that the signed Deletion says */
+	"  due @int NOT NULL,"	 /* not before */
+	"  again @int NOT NULL," /* until then it could still be uploaded: told once more afterwards; 0: never */
+	"  tries @int NOT NULL,"
+	"  PRIMARY KEY (node, piece)"
+	") @strict;"
+	"CREATE INDEX deletions_due ON deletions (due);"
+	"CREATE TABLE settled ("
+	"  allocation @bytes NOT NULL PRIMARY KEY," /* struct hash */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  client @bytes NOT NULL,"
+	"  action @int NOT NULL,"
+	"  bytes @int NOT NULL," /* counted in all */
+	"  hour @int NOT NULL"	 /* of the allocation's expiry */
+	") @strict;"
+	"CREATE TABLE traffic (" /* sums of what was settled, by the hour in which it was */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  hour @int NOT NULL,"
+	"  action @int NOT NULL,"
+	"  bytes @int NOT NULL,"
+	"  orders @int NOT NULL,"
+	"  PRIMARY KEY (node, hour, action)"
+	") @strict;";
+
+static const char audit_tables[] =
+	"CREATE TABLE audit_rounds ("
+	"  node @bytes NOT NULL PRIMARY KEY REFERENCES nodes(address),"
+	"  after @bytes NOT NULL," /* the last piece that was challenged */
+	"  due @int NOT NULL"	   /* when the next batch is */
+	") @strict;"
+	"CREATE INDEX audit_rounds_due ON audit_rounds (due);"
+	"CREATE TABLE audits ("
+	"  challenge @bytes NOT NULL PRIMARY KEY," /* its hash */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  at @int NOT NULL,"
+	"  transcript @bytes NOT NULL," /* Audit as the node signed it; empty when it did not answer */
+	"  bytes @int NOT NULL,"	/* of leaves that were proven */
+	"  proven @int NOT NULL,"
+	"  missing @int NOT NULL,"
+	"  corrupt @int NOT NULL,"
+	"  late @int NOT NULL,"
+	"  unreachable @int NOT NULL,"
+	"  unknown @int NOT NULL"
+	") @strict;"
+	"CREATE INDEX audits_node ON audits (node, at);"
+	"CREATE TABLE findings (" /* every verdict other than proven and unreachable */
+	"  challenge @bytes NOT NULL REFERENCES audits(challenge),"
+	"  piece @bytes NOT NULL,"
+	"  verdict @int NOT NULL,"
+	"  PRIMARY KEY (challenge, piece)"
+	") @strict;";
+
+/* clang-format on */
+
+static const struct migration migrations[] = {
+	{1, registry_tables},
+	{2, object_tables},
+	{3, money_tables},
+	{4, audit_tables},
+};
+
+const struct migration *schema_migrations(size_t *ret_count)
+{
+	*ret_count = sizeof(migrations) / sizeof(migrations[0]);
+	return migrations;
+}
+
+enum err schema_open(const char *dir, struct database **ret, char why[DATABASE_MESSAGE])
+{
+	char *path = file_join(dir, "satellite.db");
+	size_t count;
+	const struct migration *all = schema_migrations(&count);
+	enum err err = database_open(path, all, count, ret, why);
+
+	free(path);
+	return err;
+}

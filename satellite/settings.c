@@ -1,0 +1,70 @@
+/* From options to settings. */
+#include "satellite/settings.h"
+
+#include <unistd.h>
+
+static struct amount price(const struct options *options, const char *name, struct amount fallback)
+{
+	return option_given(options, name) ? amount_of(option_int(options, name)) : fallback;
+}
+
+static void read_prices(const struct options *options, struct prices *prices)
+{
+	prices->storage = price(options, "price-storage", prices_default.storage);
+	prices->egress = price(options, "price-egress", prices_default.egress);
+	prices->audit = price(options, "price-audit", prices_default.audit);
+	prices->repair = price(options, "price-repair", prices_default.repair);
+}
+
+/* Signatures of a test network must be worthless on a real one, so the two never share a domain. */
+static enum err read_domain(const struct options *options, struct settings *settings, char *why, size_t room)
+{
+	uint64_t chain = option_int(options, "chain-id");
+	struct address contract = {{0}};
+
+	if (option_given(options, "contract"))
+		contract = *option_address(options, "contract");
+	if (!settings->test_network && chain == SETTINGS_TEST_CHAIN) {
+		snprintf(why, room, "a real network needs --chain-id, other than %d (or give --test-network)",
+			 SETTINGS_TEST_CHAIN);
+		return ERR_USAGE;
+	}
+	if (!settings->test_network && address_is_zero(&contract)) {
+		snprintf(why, room,
+			 "a real network needs --contract, the payout contract's address "
+			 "(or give --test-network)");
+		return ERR_USAGE;
+	}
+	domain_init(&settings->domain, chain, &contract);
+	return ERR_OK;
+}
+
+enum err settings_read(const struct options *options, struct settings *ret, char *why, size_t room)
+{
+	struct settings s = {.dir = options_dir(options), .test_network = option_flag(options, "test-network")};
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	const char *reason;
+	enum err err;
+
+	err = redundancy_parse(option_text(options, "redundancy"), &s.redundancy, &reason);
+	if (err != ERR_OK) {
+		snprintf(why, room, "%s", reason);
+		return err;
+	}
+	err = read_domain(options, &s, why, room);
+	if (err != ERR_OK)
+		return err;
+	read_prices(options, &s.prices);
+	s.online = option_int(options, "online");
+	s.allocation_lifetime = option_int(options, "allocation-lifetime");
+	s.upload_lifetime = option_int(options, "upload-lifetime");
+	s.node_reserve = option_int(options, "node-reserve");
+	s.audit_period = option_int(options, "audit-period");
+	s.audit_samples = (uint32_t)option_int(options, "audit-samples");
+	s.audit_piece_ms = (uint32_t)option_int(options, "audit-timeout");
+	s.threads = (unsigned)option_int(options, "threads");
+	if (s.threads == 0)
+		s.threads = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned)processors;
+	*ret = s;
+	return ERR_OK;
+}

@@ -1,0 +1,34 @@
+/*
+ * The satellite's configuration, read from the options once and never changed while it runs.
+ */
+#ifndef GRANARY_SATELLITE_SETTINGS_H
+#define GRANARY_SATELLITE_SETTINGS_H
+
+#include "common/options.h"
+#include "payments/tally.h"
+#include "payments/typed.h"
+#include "satellite/redundancy.h"
+
+#define SETTINGS_TEST_CHAIN 31337
+
+struct settings {
+	const char *dir;
+	bool test_network;	      /* no rule of distinct networks, loopback nodes allowed */
+	struct domain domain;	      /* of everything that is signed */
+	struct redundancy redundancy; /* of new objects */
+	struct prices prices;
+	uint64_t online;	      /* seconds after its last check-in for which a node counts as online */
+	uint64_t allocation_lifetime; /* seconds */
+	uint64_t upload_lifetime;     /* seconds after which an upload that does not go on is dropped */
+	uint64_t node_reserve;	      /* bytes that a node must have left to be given a new piece */
+	uint64_t audit_period;	      /* seconds in which every piece is challenged once */
+	uint32_t audit_samples;	      /* leaves of each piece */
+	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
+	unsigned threads;	      /* that run verbs; 0 was replaced by the number of processors */
+};
+
+/* Check and convert. On failure `why` gets a sentence that names the option. A real network must name its chain and
+ * its payout contract: ERR_USAGE otherwise. */
+enum err settings_read(const struct options *options, struct settings *ret, char *why, size_t room) WARN_UNUSED;
+
+#endif
