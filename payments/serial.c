@@ -97,55 +97,58 @@ void serials_free(struct serials *set)
 	free(set);
 }
 
-static struct bucket *bucket_of(struct serials *set, uint64_t hour)
+static struct bucket *bucket_add(struct serials *set, uint64_t hour)
 {
-	struct bucket *bucket;
+	struct bucket *bucket = memory_new(1, sizeof(*bucket));
 
-	HASH_FIND(hh, set->buckets, &hour, sizeof(hour), bucket);
-	if (bucket == NULL) {
-		bucket = memory_new(1, sizeof(*bucket));
-		bucket->hour = hour;
-		HASH_ADD(hh, set->buckets, hour, sizeof(bucket->hour), bucket);
-	}
+	bucket->hour = hour;
+	HASH_ADD(hh, set->buckets, hour, sizeof(bucket->hour), bucket);
 	return bucket;
 }
 
-static struct party *party_of(struct serials *set, const struct allocation *allocation)
+static struct party *party_add(struct serials *set, const struct address names[2])
 {
-	const struct address names[2] = {allocation->satellite, allocation->client};
-	struct party *party;
+	struct party *party = memory_new(1, sizeof(*party));
 
-	HASH_FIND(hh, set->parties, names, sizeof(names), party);
-	if (party == NULL) {
-		party = memory_new(1, sizeof(*party));
-		memcpy(party->names, names, sizeof(names));
-		HASH_ADD(hh, set->parties, names, sizeof(party->names), party);
-	}
+	memcpy(party->names, names, sizeof(party->names));
+	HASH_ADD(hh, set->parties, names, sizeof(party->names), party);
 	return party;
 }
 
-enum refusal serials_use(struct serials *set, const struct allocation *allocation, const struct bytes32 *hash)
+static void serial_add(struct serials *set, struct bucket *bucket, struct party *party, const struct bytes32 *hash)
 {
-	uint64_t hour = serial_hour(&allocation->serial);
-	struct bucket *bucket;
-	struct serial *serial;
-	struct party *party;
+	struct serial *serial = memory_new(1, sizeof(*serial));
 
-	if (hour < set->first_hour)
-		return REFUSAL_EXPIRED;
-	bucket = bucket_of(set, hour);
-	HASH_FIND(hh, bucket->serials, hash, sizeof(*hash), serial);
-	if (serial != NULL)
-		return REFUSAL_REPLAY;
-	party = party_of(set, allocation);
-	if (party->outstanding >= set->budget)
-		return REFUSAL_SERIAL_BUDGET;
-	serial = memory_new(1, sizeof(*serial));
 	serial->hash = *hash;
 	serial->party = party;
 	HASH_ADD(hh, bucket->serials, hash, sizeof(serial->hash), serial);
 	party->outstanding++;
 	set->count++;
+}
+
+enum refusal serials_use(struct serials *set, const struct allocation *allocation, const struct bytes32 *hash)
+{
+	const struct address names[2] = {allocation->satellite, allocation->client};
+	uint64_t hour = serial_hour(&allocation->serial);
+	struct bucket *bucket;
+	struct serial *serial = NULL;
+	struct party *party;
+
+	if (hour < set->first_hour)
+		return REFUSAL_EXPIRED;
+	HASH_FIND(hh, set->buckets, &hour, sizeof(hour), bucket);
+	if (bucket != NULL)
+		HASH_FIND(hh, bucket->serials, hash, sizeof(*hash), serial);
+	if (serial != NULL)
+		return REFUSAL_REPLAY;
+	HASH_FIND(hh, set->parties, names, sizeof(names), party);
+	if ((party == NULL ? 0 : party->outstanding) >= set->budget)
+		return REFUSAL_SERIAL_BUDGET;
+	if (bucket == NULL)
+		bucket = bucket_add(set, hour);
+	if (party == NULL)
+		party = party_add(set, names);
+	serial_add(set, bucket, party, hash);
 	return REFUSAL_NONE;
 }
 
