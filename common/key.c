@@ -104,26 +104,42 @@ void key_export_secret(const struct key *key, uint8_t secret[32])
 	memcpy(secret, key->secret, sizeof(key->secret));
 }
 
-enum err key_load(const char *path, struct key **ret)
+#define KEY_DIGITS 64
+
+/* The digits of an open key file, which may end in a line feed and must hold nothing else. */
+static enum err read_digits(int fd, char text[KEY_DIGITS + 3])
 {
-	char text[66] = {0};
-	uint8_t secret[32];
 	struct stat st;
 	ssize_t got;
+
+	if (fstat(fd, &st) != 0)
+		return ERR_IO;
+	if ((st.st_mode & 077) != 0)
+		return ERR_DENIED;
+	got = read(fd, text, KEY_DIGITS + 2); /* one more than may be there */
+	if (got < 0)
+		return ERR_IO;
+	if (got == KEY_DIGITS + 1 && text[KEY_DIGITS] == '\n')
+		got--;
+	if (got != KEY_DIGITS)
+		return ERR_FORMAT;
+	text[KEY_DIGITS] = '\0';
+	return ERR_OK;
+}
+
+enum err key_load(const char *path, struct key **ret)
+{
+	char text[KEY_DIGITS + 3] = {0};
+	uint8_t secret[32];
 	enum err err;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return err_from_errno(errno);
-	got = fstat(fd, &st) == 0 ? read(fd, text, sizeof(text) - 1) : -1;
+	err = read_digits(fd, text);
 	close(fd);
-	if (got < 0)
-		return ERR_IO;
-	if ((st.st_mode & 077) != 0)
-		return ERR_DENIED;
-	if (got == 65 && text[64] == '\n')
-		text[64] = '\0';
-	err = hex_decode(text, secret, sizeof(secret));
+	if (err == ERR_OK)
+		err = hex_decode(text, secret, sizeof(secret));
 	if (err == ERR_OK)
 		err = key_from_secret(secret, ret);
 	sodium_memzero(text, sizeof(text));
@@ -133,12 +149,12 @@ enum err key_load(const char *path, struct key **ret)
 
 enum err key_save(const struct key *key, const char *path)
 {
-	char text[66];
+	char text[KEY_DIGITS + 1];
 	enum err err;
 
 	hex_encode(bytes_of(key->secret, sizeof(key->secret)), text);
-	text[64] = '\n';
-	err = file_create(path, bytes_of(text, 65), 0600);
+	text[KEY_DIGITS] = '\n'; /* in the place of the NUL */
+	err = file_create(path, bytes_of(text, sizeof(text)), 0600);
 	sodium_memzero(text, sizeof(text));
 	return err;
 }
