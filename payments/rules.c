@@ -65,8 +65,7 @@ enum refusal rules_check_allocation(const struct allocation *allocation, const s
 	if (refusal == REFUSAL_NONE)
 		refusal = check_times(allocation, facts->now);
 	if (refusal == REFUSAL_NONE)
-		refusal = typed_verify(&typed_allocation, allocation, facts->domain, signature,
-				       &allocation->satellite);
+		refusal = typed_verify(&typed_allocation, allocation, facts->domain, signature, &allocation->satellite);
 	return refusal;
 }
 

@@ -76,7 +76,7 @@ static void bucket_drop(struct serials *set, struct bucket *bucket)
 {
 	struct serial *serial, *next;
 
-	HASH_ITER(hh, bucket->serials, serial, next) {
+	HASH_ITER (hh, bucket->serials, serial, next) {
 		HASH_DEL(bucket->serials, serial);
 		party_release(set, serial->party);
 		free(serial);
@@ -92,7 +92,7 @@ void serials_free(struct serials *set)
 
 	if (set == NULL)
 		return;
-	HASH_ITER(hh, set->buckets, bucket, next)
+	HASH_ITER (hh, set->buckets, bucket, next)
 		bucket_drop(set, bucket);
 	free(set);
 }
@@ -156,7 +156,7 @@ void serials_expire(struct serials *set, uint64_t now)
 {
 	struct bucket *bucket, *next;
 
-	HASH_ITER(hh, set->buckets, bucket, next) {
+	HASH_ITER (hh, set->buckets, bucket, next) {
 		uint64_t end = (bucket->hour + 1) * HOUR; /* of 32-bit hours: no overflow */
 
 		if (now <= end || now - end <= RULES_SKEW)

@@ -42,8 +42,9 @@ static void test_byte_seconds(void **state)
 	assert_true(byte_seconds_value(byte_seconds_of(UINT64_MAX, UINT64_MAX)) == (uint128)UINT64_MAX * UINT64_MAX);
 	assert_int_equal(byte_seconds_add(most, byte_seconds_from(1), &sum), ERR_OVERFLOW);
 	assert_true(byte_seconds_value(sum) == 7);
-	assert_int_equal(byte_seconds_add(byte_seconds_of(1, (uint64_t)1 << 63), byte_seconds_of(2, (uint64_t)1 << 63),
-					  &sum), ERR_OK);
+	assert_int_equal(
+		byte_seconds_add(byte_seconds_of(1, (uint64_t)1 << 63), byte_seconds_of(2, (uint64_t)1 << 63), &sum),
+		ERR_OK);
 	assert_true(byte_seconds_value(sum) == (uint128)3 << 63);
 }
 
@@ -127,8 +128,8 @@ static void test_text(void **state)
 
 static void test_bad_text(void **state)
 {
-	static const char *const bad[] = {"", " 1", "1 ", "-1", "+1", ".5", "1.", "1..2", "1.2.3", "1,5", "1e3", "0x1",
-					  "1.000000000", "one"};
+	static const char *const bad[] = {"",	  " 1",	   "1 ",  "-1",	 "+1",	".5",	       "1.",
+					  "1..2", "1.2.3", "1,5", "1e3", "0x1", "1.000000000", "one"};
 	static const char *const large[] = {"184467440737.09551616", "184467440738", "99999999999999999999999"};
 	struct amount got = amount_of(7);
 

@@ -42,7 +42,8 @@ static void expect_hash(const struct bytes32 *hash, const json_t *want)
 
 static void test_published(void **state)
 {
-	static const char prefixed[] = "\x19" "Ethereum Signed Message:\n11hello world";
+	static const char prefixed[] = "\x19"
+				       "Ethereum Signed Message:\n11hello world";
 	const json_t *want = json_object_get(*state, "keccak256");
 	struct bytes32 hash;
 
@@ -67,7 +68,8 @@ static void test_lengths(void **state)
 	int checked = 0;
 
 	fill(data);
-	json_object_foreach(lengths, name, want) {
+	json_object_foreach(lengths, name, want)
+	{
 		size_t len = strtoul(name, NULL, 10);
 
 		if (len == 0)

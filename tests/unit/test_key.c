@@ -78,7 +78,8 @@ static void test_eip55(void **state)
 	root = json_load_file(path, 0, NULL);
 	addresses = json_object_get(json_object_get(root, "eip55"), "addresses");
 	assert_int_equal(json_array_size(addresses), 8);
-	json_array_foreach(addresses, index, value) {
+	json_array_foreach(addresses, index, value)
+	{
 		snprintf(text, sizeof(text), "%s", json_string_value(value));
 		assert_int_equal(address_from_text(text, &address), ERR_OK);
 		address_to_text(&address, printed);
@@ -94,8 +95,13 @@ static void test_eip55(void **state)
 static void test_address_text(void **state)
 {
 	static const char *const bad[] = {
-		"", "0x", "0x12", "0x7E5F4552091A69125d5DfCb7b8C2659029395Bd", "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf0",
-		"0x7E5F4552091A69125d5DfCb7b8C2659029395Bdg", " 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
+		"",
+		"0x",
+		"0x12",
+		"0x7E5F4552091A69125d5DfCb7b8C2659029395Bd",
+		"0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf0",
+		"0x7E5F4552091A69125d5DfCb7b8C2659029395Bdg",
+		" 0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
 	};
 	struct address address, kept = {{5}};
 
@@ -161,8 +167,9 @@ static void test_low_s(void **state)
 	struct signature signature = {{0}};
 
 	(void)state;
-	assert_int_equal(hex_decode("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0",
-				    signature.b + 32, 32), ERR_OK);
+	assert_int_equal(
+		hex_decode("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0", signature.b + 32, 32),
+		ERR_OK);
 	assert_true(signature_is_low(&signature));
 	signature.b[63]++;
 	assert_false(signature_is_low(&signature));

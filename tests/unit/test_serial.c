@@ -199,7 +199,7 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_hour),   cmocka_unit_test(test_replay),	  cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_hour),	  cmocka_unit_test(test_replay), cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_no_budget), cmocka_unit_test(test_expire), cmocka_unit_test(test_clock_back),
 		cmocka_unit_test(test_random),
 	};

@@ -44,8 +44,9 @@ static void test_no_orders(void **state)
 	struct commitment c;
 
 	(void)state;
-	assert_int_equal(hex_decode("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470",
-				    settlement.orders.b, 32), ERR_OK); /* keccak256 of nothing */
+	assert_int_equal(
+		hex_decode("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470", settlement.orders.b, 32),
+		ERR_OK); /* keccak256 of nothing */
 	commitment_init(&c);
 	assert_int_equal(commitment_check(&c, &settlement), REFUSAL_NONE);
 }
@@ -198,10 +199,14 @@ static void test_total_is_of_the_highest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_commitment),	 cmocka_unit_test(test_no_orders),
-		cmocka_unit_test(test_commitment_differs), cmocka_unit_test(test_commitment_order),
-		cmocka_unit_test(test_commitment_count), cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_decide),		 cmocka_unit_test(test_names),
+		cmocka_unit_test(test_commitment),
+		cmocka_unit_test(test_no_orders),
+		cmocka_unit_test(test_commitment_differs),
+		cmocka_unit_test(test_commitment_order),
+		cmocka_unit_test(test_commitment_count),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_decide),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_total_is_of_the_highest),
 	};
 

@@ -26,9 +26,11 @@ static void test_months(void **state)
 		unsigned days;
 		uint32_t period;
 	} months[] = {
-		{0, 31, 197001},	   {951782400 - 28 * DAY, 29, 200002}, {1706745600, 29, 202402},
-		{JANUARY_2026, 31, 202601}, {1769904000, 28, 202602},	       {1772323200, 31, 202603},
-		{1775001600, 30, 202604},  {1796083200, 31, 202612},	       {4105123200, 28, 210002},
+		{0, 31, 197001},	  {951782400 - 28 * DAY, 29, 200002},
+		{1706745600, 29, 202402}, {JANUARY_2026, 31, 202601},
+		{1769904000, 28, 202602}, {1772323200, 31, 202603},
+		{1775001600, 30, 202604}, {1796083200, 31, 202612},
+		{4105123200, 28, 210002},
 	};
 
 	(void)state;
@@ -215,15 +217,14 @@ static void test_lines_add_up(void **state)
 	for (int i = 0; i < 5000; i++) {
 		struct tally t = {JANUARY_2026, byte_seconds_of(random_stream_u64(&s) >> 10, 31 * DAY),
 				  random_stream_u64(&s) >> 8, random_stream_u64(&s) >> 8, random_stream_u64(&s) >> 8};
-		struct prices p = {amount_of(random_stream_below(&s, 1000000000)),
-				   amount_of(random_stream_below(&s, 1000000000)),
-				   amount_of(random_stream_below(&s, 1000000000)),
-				   amount_of(random_stream_below(&s, 1000000000))};
+		struct prices p = {
+			amount_of(random_stream_below(&s, 1000000000)), amount_of(random_stream_below(&s, 1000000000)),
+			amount_of(random_stream_below(&s, 1000000000)), amount_of(random_stream_below(&s, 1000000000))};
 		struct earnings e;
 
 		assert_int_equal(tally_earnings(&t, &p, &e), ERR_OK);
-		assert_true(amount_units(e.storage) == storage(byte_seconds_value(t.stored),
-							      amount_units(p.storage), JANUARY_2026));
+		assert_true(amount_units(e.storage) ==
+			    storage(byte_seconds_value(t.stored), amount_units(p.storage), JANUARY_2026));
 		assert_true(amount_units(e.egress) == (uint128)t.egress * amount_units(p.egress) / TB);
 		assert_true(amount_units(e.audit) == (uint128)t.audit * amount_units(p.audit) / TB);
 		assert_true(amount_units(e.repair) == (uint128)t.repair * amount_units(p.repair) / TB);
@@ -252,12 +253,18 @@ static void test_earnings_overflow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_months),		cmocka_unit_test(test_months_join),
-		cmocka_unit_test(test_stored),		cmocka_unit_test(test_cuts_change_nothing),
-		cmocka_unit_test(test_months_sum_to_life), cmocka_unit_test(test_storage),
-		cmocka_unit_test(test_storage_overflow), cmocka_unit_test(test_traffic),
-		cmocka_unit_test(test_prices),		cmocka_unit_test(test_add_traffic),
-		cmocka_unit_test(test_lines_add_up),	cmocka_unit_test(test_earnings_overflow),
+		cmocka_unit_test(test_months),
+		cmocka_unit_test(test_months_join),
+		cmocka_unit_test(test_stored),
+		cmocka_unit_test(test_cuts_change_nothing),
+		cmocka_unit_test(test_months_sum_to_life),
+		cmocka_unit_test(test_storage),
+		cmocka_unit_test(test_storage_overflow),
+		cmocka_unit_test(test_traffic),
+		cmocka_unit_test(test_prices),
+		cmocka_unit_test(test_add_traffic),
+		cmocka_unit_test(test_lines_add_up),
+		cmocka_unit_test(test_earnings_overflow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

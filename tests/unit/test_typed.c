@@ -178,7 +178,8 @@ static void test_vectors(void **state)
 	typed_table(&types);
 	assert_int_equal(types, 13);
 	assert_int_equal(json_array_size(things), 2 * types);
-	json_array_foreach(things, index, thing) {
+	json_array_foreach(things, index, thing)
+	{
 		struct domain domain = domain_of(json_object_get(thing, "domain"));
 		union any object = {0};
 		struct signature signature;
@@ -345,8 +346,8 @@ static void test_every_bit_counts(void **state)
 
 		wire[bit / 8] ^= (uint8_t)(1 << bit % 8);
 		assert_int_equal(typed_decode(&typed_order, writer_bytes(&w), &order, &signature), ERR_OK);
-		assert_int_not_equal(typed_verify(&typed_order, &order, &s->domain, &signature,
-						  key_address(s->key)), REFUSAL_NONE);
+		assert_int_not_equal(typed_verify(&typed_order, &order, &s->domain, &signature, key_address(s->key)),
+				     REFUSAL_NONE);
 		wire[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 }
