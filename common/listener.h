@@ -1,26 +1,16 @@
 /*
  * A listening socket that shares its connections out to worker loops, and keeps strangers from costing much.
  *
- * Every handshake costs an ECDH, so what has not proved itself is rationed: connections whose handshake is not done
- * ("half-open") in all and per network (IPv4 /24, IPv6 /48), and new connections per address (an IPv6 /64 counts as
- * one). Loopback is exempt from the last two. At the limit in all the listener stops accepting until one is done;
- * past the others a connection is closed at once, before anything was read from it.
+ * What may come in is for the gate (gate.h) to say. At its limit in all the listener stops accepting until a handshake
+ * is done; past the others a connection is closed at once, before anything was read from it.
  */
 #ifndef GRANARY_COMMON_LISTENER_H
 #define GRANARY_COMMON_LISTENER_H
 
 #include "common/channel.h"
 #include "common/endpoint.h"
+#include "common/gate.h"
 #include "common/loop.h"
-
-/* Limits, each configuration; 0 turns one off. */
-struct listener_limits {
-	unsigned half_open;	   /* in all: 256 */
-	unsigned half_open_network; /* per /24 or /48: 16 */
-	unsigned address_burst;	   /* new connections of one address at once: 60 */
-	unsigned address_minute;   /* and what it regains per minute: 120 */
-};
-extern const struct listener_limits listener_default_limits;
 
 struct listener;
 /* A connection that counts as half-open. */
