@@ -112,7 +112,9 @@ struct store_transfer {
 	struct signature order_signature;
 	uint64_t at; /* Unix seconds */
 };
-/* Queue an entry; it is written with the next group commit, and synced within a second. done may be NULL. */
+/* Queue an entry. The committer writes it at once and syncs it within a second, or with the next group commit. Called
+ * from the committer's thread, done(arg, err) says that it is written: it survives the end of the process, but not yet
+ * a power cut. GET_END waits for that, so it must not wait for a sync. done may be NULL. */
 void store_transfer_add(struct store *store, const struct store_transfer *transfer,
 			void (*done)(void *arg, enum err err), void *arg);
 /* Visit all entries of the log and the transfers of piece records with a sequence above `after`, in ascending
