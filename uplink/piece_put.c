@@ -62,6 +62,13 @@ static void take_receipt(struct piece_put *put, struct bytes wire)
 	struct signature signature;
 	struct piece_receipt result = {.err = ERR_OK, .receipt = wire};
 	struct bytes32 root;
+	const struct receipt_facts facts = {
+		.domain = &put->session->domain,
+		.allocation = &put->ticket->allocation,
+		.allocation_hash = &put->ticket->hash,
+		.root = &root,
+		.size = put->tree.size,
+	};
 	enum refusal flaw;
 
 	tree_final(&put->tree, &root);
@@ -73,8 +80,7 @@ static void take_receipt(struct piece_put *put, struct bytes wire)
 		fail(put, TRACE_CHEAT, ERR_FORMAT, "malformed receipt");
 		return;
 	}
-	flaw = rules_check_receipt(&receipt, &signature, &put->ticket->allocation, &root, put->tree.size,
-				   &put->session->domain);
+	flaw = rules_check_receipt(&receipt, &signature, &facts);
 	if (flaw != REFUSAL_NONE) {
 		fail(put, TRACE_CHEAT, refusal_to_err(flaw), "receipt for something else");
 		return;

@@ -1,0 +1,156 @@
+/* Calls hang in a list, so that all can be ended; each is one ask of the peer. */
+#include "uplink/metadata.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/memory.h"
+
+#define CALL_TIMEOUT_MS 30000
+#define WHY_MAX 640
+
+struct call {
+	struct metadata *metadata;
+	uint32_t request;
+	uint16_t expected;
+	metadata_answer *answer;
+	void *arg;
+	struct call *prev, *next;
+};
+
+struct metadata {
+	struct session *session;
+	struct endpoint satellite;
+	bool pinned;
+	bool closing;
+	bool mismatch; /* the connection in use was refused because of its domain */
+	struct peer *peer;
+	struct call *calls;
+};
+
+static void on_ready(struct peer *peer, const struct msg_hello *hello, void *arg)
+{
+	struct metadata *metadata = arg;
+	struct session *session = metadata->session;
+
+	if (!metadata->pinned) {
+		domain_init(&session->domain, hello->chain_id, &hello->contract);
+		metadata->pinned = true;
+	}
+	if (hello->chain_id == session->domain.chain_id &&
+	    address_equal(&hello->contract, &session->domain.contract))
+		return;
+	metadata->mismatch = true;
+	channel_abort(peer_channel(peer));
+}
+
+static void on_closed(struct peer *peer, enum err err, const char *why, void *arg)
+{
+	struct metadata *metadata = arg;
+
+	(void)peer;
+	(void)err;
+	(void)why;
+	metadata->peer = NULL;
+}
+
+static const struct peer_events satellite_events = {.ready = on_ready, .closed = on_closed};
+
+/* Tell the caller; true when it wants more. */
+static bool tell(struct call *call, const struct message *message, enum err err, const char *what)
+{
+	char why[WHY_MAX];
+
+	if (message != NULL)
+		return call->answer(message, ERR_OK, "", call->arg);
+	snprintf(why, sizeof(why), "satellite: %s", what);
+	call->answer(NULL, err, why, call->arg);
+	return false;
+}
+
+static bool tell_error(struct call *call, const struct msg_error *error)
+{
+	enum refusal code = (enum refusal)error->code;
+	char text[WHY_MAX - 16];
+
+	if (error->text.len > 0)
+		snprintf(text, sizeof(text), "%.*s", (int)error->text.len, (const char *)error->text.data);
+	else
+		snprintf(text, sizeof(text), "%s", refusal_text(code));
+	return tell(call, NULL, refusal_to_err(code), text);
+}
+
+static void on_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
+{
+	struct call *call = arg;
+	struct metadata *metadata = call->metadata;
+	bool more;
+
+	if (message == NULL && metadata->mismatch)
+		more = tell(call, NULL, ERR_DENIED, "its payment domain is not the one this access was made with");
+	else if (message == NULL)
+		more = tell(call, NULL, err, err_text(err));
+	else if (message->type == MSG_ERROR)
+		more = tell_error(call, &message->error);
+	else if (message->type != call->expected)
+		more = tell(call, NULL, ERR_PROTOCOL, "unexpected answer");
+	else
+		more = tell(call, message, ERR_OK, NULL);
+	if (more)
+		return;
+	if (message != NULL)
+		peer_forget(peer, call->request);
+	DL_DELETE(metadata->calls, call);
+	free(call);
+}
+
+struct metadata *metadata_new(struct session *session, const struct endpoint *satellite, bool pinned)
+{
+	struct metadata *metadata = memory_new(1, sizeof(*metadata));
+
+	metadata->session = session;
+	metadata->satellite = *satellite;
+	metadata->pinned = pinned;
+	return metadata;
+}
+
+void metadata_free(struct metadata *metadata)
+{
+	if (metadata == NULL)
+		return;
+	if (metadata->peer != NULL)
+		channel_close(peer_channel(metadata->peer));
+	while (metadata->peer != NULL)
+		event_base_loop(loop_base(metadata->session->loop), EVLOOP_ONCE);
+	free(metadata);
+}
+
+struct call *metadata_ask(struct metadata *metadata, struct message *message, enum message_type expected,
+			  metadata_answer *answer, void *arg)
+{
+	struct session *session = metadata->session;
+	struct call *call = memory_new(1, sizeof(*call));
+
+	if (metadata->peer == NULL) {
+		metadata->mismatch = false;
+		metadata->peer = peer_connect(loop_base(session->loop), session->key, &metadata->satellite,
+					      &channel_default_limits, &session->hello, &satellite_events, metadata);
+	}
+	call->metadata = metadata;
+	call->expected = (uint16_t)expected;
+	call->answer = answer;
+	call->arg = arg;
+	DL_APPEND(metadata->calls, call);
+	call->request = peer_ask(metadata->peer, message, CALL_TIMEOUT_MS, on_answer, call);
+	return call;
+}
+
+void call_cancel(struct call *call)
+{
+	if (call == NULL)
+		return;
+	peer_forget(call->metadata->peer, call->request);
+	DL_DELETE(call->metadata->calls, call);
+	free(call);
+}

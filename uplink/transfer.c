@@ -1,0 +1,66 @@
+/* Made with the object, gone with the last stripe in the pool. */
+#include "uplink/transfer.h"
+
+#include <stdlib.h>
+
+#include "common/memory.h"
+
+/* Spare stripes that are kept: about those between the pool and the channels. */
+#define SPARE 16
+
+static bool policy_makes_sense(const struct policy *policy)
+{
+	return policy->required >= 1 && policy->required <= policy->success &&
+	       policy->success <= policy->total && policy->total <= ERASURE_TOTAL;
+}
+
+enum err transfer_new(struct session *session, const struct policy *policy, struct object_name *name,
+		      const struct bytes32 *version, struct transfer **ret)
+{
+	struct transfer *transfer;
+
+	if (!policy_makes_sense(policy))
+		return ERR_PROTOCOL;
+	transfer = memory_new(1, sizeof(*transfer));
+	transfer->references = 1;
+	transfer->session = session;
+	transfer->policy = *policy;
+	if (erasure_new(policy->required, policy->total, &transfer->erasure) != ERR_OK)
+		abort(); /* a policy that was just checked */
+	transfer->name = *name;
+	name->key = NULL;
+	transfer->place.satellite = session->access->satellite.id;
+	transfer->place.bucket = bytes_of_text(transfer->name.bucket);
+	transfer->place.version = *version;
+	transfer->plain = buffers_new(segment_stripe_plain_max(policy->required), SPARE);
+	transfer->coded = buffers_new((SEGMENT_UNIT + sizeof(struct bytes32)) * policy->total, SPARE);
+	*ret = transfer;
+	return ERR_OK;
+}
+
+struct transfer *transfer_hold(struct transfer *transfer)
+{
+	transfer->references++;
+	return transfer;
+}
+
+void transfer_release(struct transfer *transfer)
+{
+	if (transfer == NULL || --transfer->references > 0)
+		return;
+	buffers_free(transfer->plain);
+	buffers_free(transfer->coded);
+	erasure_free(transfer->erasure);
+	object_name_clear(&transfer->name);
+	free(transfer);
+}
+
+struct crypto_place transfer_place(const struct transfer *transfer, uint32_t number, bool last, uint64_t plain_size)
+{
+	struct crypto_place place = transfer->place;
+
+	place.number = number;
+	place.last = last;
+	place.plain_size = plain_size;
+	return place;
+}
