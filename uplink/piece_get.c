@@ -136,39 +136,44 @@ static void check_block(void *arg)
 				       bytes_of(check->siblings, check->siblings_len));
 }
 
+/* The sink may cancel the get from inside its call. */
 static void pass_on(struct piece_get *get, struct check *check)
 {
+	struct session *session = get->session;
+	uint8_t *data = check->data;
+
+	check->data = NULL;
 	get->proved++;
 	get->idle_ticks = 0;
-	trace_add(get->session->trace, node_of(get), TRACE_BYTES_RECEIVED, check->len);
-	get->sink->block(get->arg, check->block, check->data, check->len);
-	check->data = NULL;
+	trace_add(session->trace, node_of(get), TRACE_BYTES_RECEIVED, check->len);
+	get->sink->block(get->arg, check->block, data, check->len);
+	if (get->sink == NULL)
+		return;
+	if (get->proved < get->range.count) {
+		send_order(get);
+		return;
+	}
+	trace_add(session->trace, node_of(get), TRACE_PIECES_GOT, 1);
+	finish(get, ERR_OK, "");
 }
 
 static void on_checked(void *arg)
 {
 	struct check *check = arg;
 	struct piece_get *get = check->get;
-	struct session *session = get->session;
 	char text[80];
 
 	assert(get->magic == GET_MAGIC);
-	get->checking--;
 	if (get->sink != NULL && check->err != ERR_OK) {
 		snprintf(text, sizeof(text), "sent wrong bytes in block %u", check->block);
 		send_cancel(get);
 		fail(get, TRACE_CHEAT, ERR_CORRUPT, text);
 	} else if (get->sink != NULL) {
 		pass_on(get, check);
-		if (get->proved == get->range.count) {
-			trace_add(session->trace, node_of(get), TRACE_PIECES_GOT, 1);
-			finish(get, ERR_OK, "");
-		} else {
-			send_order(get);
-		}
 	}
-	buffers_give(session->blocks, check->data);
+	buffers_give(get->session->blocks, check->data);
 	free(check);
+	get->checking--;
 	free_when_idle(get);
 }
 

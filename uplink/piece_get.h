@@ -18,7 +18,8 @@ struct piece_range {
 };
 
 struct piece_sink {
-	/* Block `block` is here and proved; in any order. `data` is one of session->blocks and the sink's from now on. */
+	/* Block `block` is here and proved; in any order. `data` is one of session->blocks and the sink's from now on.
+	 * The get may be cancelled from inside. */
 	void (*block)(void *arg, uint32_t block, uint8_t *data, size_t len);
 	/* The last call: ERR_OK when the sink has the whole range; ERR_CORRUPT when the node sent wrong bytes. The get
 	 * is freed right after it. */

@@ -1,0 +1,603 @@
+/*
+ * `fetches` are the pieces being read or tried before. Two questions drive everything: do the units that are here
+ * and those that running fetches will bring complete every stripe (if not, ask the satellite for more pieces); and
+ * is there a fetch that holds up the others (if so, ask for a replacement, and drop it when there is one).
+ */
+#include "uplink/segment_get.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/random.h"
+#include "uplink/metadata.h"
+#include "uplink/piece_get.h"
+
+#define SEGMENT_MAGIC 0x53474554u
+#define WHY_MAX 1000
+#define ASKS_MAX 8	/* times that the satellite is asked for pieces of one segment */
+#define EXCLUDED_MAX 1000 /* GET_SEGMENT takes no more */
+#define TICK_MS 500
+#define EARLY_BLOCKS 3	/* that a fetch may order while more run than are needed */
+#define SLOW_BLOCKS 4	/* a fetch so far behind the middle one … */
+#define SLOW_MS 2000	/* … from which nothing came for so long is slow */
+
+enum fetch_state {
+	FETCH_RUNNING,
+	FETCH_DONE,    /* all is here, or it is not needed any more */
+	FETCH_FAILED,
+};
+
+struct fetch {
+	struct segment_get *segment;
+	struct ticket ticket;
+	struct piece_get *get; /* while it runs */
+	enum fetch_state state;
+	uint32_t start; /* the first stripe it was asked for */
+	uint32_t got;	/* blocks */
+	uint64_t moved; /* monotonic nanoseconds: when the last came */
+	bool slow;	/* to be dropped as soon as there is another one */
+	struct fetch *next;
+};
+
+struct segment_get {
+	uint32_t magic;
+	struct transfer *transfer;
+	const struct segment_get_events *events;
+	void *arg;
+	struct segment_wanted wanted;
+	struct gather_range range;
+	uint32_t first, last; /* stripes */
+	uint32_t window;
+	uint64_t limit; /* bytes that the allocations asked for are good for */
+	struct erasure_set direct; /* the pieces to read when not any will do; empty otherwise */
+	struct secret *key;
+	struct gather *gather; /* NULL before the first answer, and for an inline segment */
+	struct gather_part inline_part; /* an inline segment, waiting for its turn */
+	struct fetch *fetches;
+	struct ticket *tickets; /* of the answer that is coming in, in parts */
+	uint32_t ticket_count;
+	struct call *call;
+	unsigned asks;
+	bool trimmed;	/* the slowest of those asked first were dropped */
+	bool exhausted; /* the satellite has no other nodes: even slow ones are kept */
+	struct event *tick;
+	char why[WHY_MAX];
+};
+
+static void ask(struct segment_get *segment);
+
+static void stop_fetch(struct fetch *fetch, enum fetch_state state)
+{
+	if (fetch->get != NULL)
+		piece_get_cancel(fetch->get);
+	fetch->get = NULL;
+	fetch->state = state;
+}
+
+static void segment_free(struct segment_get *segment)
+{
+	call_cancel(segment->call);
+	while (segment->fetches != NULL) {
+		struct fetch *fetch = segment->fetches;
+
+		segment->fetches = fetch->next;
+		stop_fetch(fetch, FETCH_DONE);
+		free(fetch);
+	}
+	free(segment->tickets);
+	gather_free(segment->gather);
+	buffers_give(segment->transfer->plain, segment->inline_part.buffer);
+	secret_free(segment->key);
+	event_free(segment->tick);
+	transfer_release(segment->transfer);
+	segment->magic = 0;
+	free(segment);
+}
+
+static void finish(struct segment_get *segment, enum err err, const char *why)
+{
+	char text[WHY_MAX + 400];
+
+	if (err == ERR_OK)
+		text[0] = '\0';
+	else if (segment->why[0] == '\0')
+		snprintf(text, sizeof(text), "segment %u: %s", segment->wanted.number, why);
+	else
+		snprintf(text, sizeof(text), "segment %u: %s; %s", segment->wanted.number, why, segment->why);
+	segment->events->done(segment->arg, segment, err, text);
+	segment_free(segment);
+}
+
+static void note_failure(struct segment_get *segment, const struct ticket *ticket, const char *why)
+{
+	size_t len = strlen(segment->why);
+	char hex[KEY_ID_HEX];
+
+	id_to_hex(&ticket->endpoint.id, hex);
+	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
+}
+
+static struct erasure_set running_set(const struct segment_get *segment)
+{
+	struct erasure_set set = {0};
+
+	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state == FETCH_RUNNING && !fetch->slow)
+			erasure_set_add(&set, fetch->ticket.number);
+	}
+	return set;
+}
+
+static uint32_t count_state(const struct segment_get *segment, enum fetch_state state)
+{
+	uint32_t count = 0;
+
+	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next)
+		count += fetch->state == state;
+	return count;
+}
+
+/* Ask for more pieces when those that run will not do. */
+static void ensure_enough(struct segment_get *segment)
+{
+	struct erasure_set running = running_set(segment);
+	char why[100];
+
+	if (segment->call != NULL || gather_suffices(segment->gather, &running))
+		return;
+	if (segment->asks < ASKS_MAX) {
+		ask(segment);
+		return;
+	}
+	snprintf(why, sizeof(why), "%u pieces can be read, %u are needed", count_state(segment, FETCH_RUNNING),
+		 segment->transfer->policy.required);
+	finish(segment, ERR_UNREACHABLE, why);
+}
+
+/* How many blocks a fetch may order: as far as there is room for stripes; only a few while there are more fetches
+ * than needed, since what the slowest send is paid for nothing. */
+static uint32_t window_of(const struct segment_get *segment, const struct fetch *fetch)
+{
+	uint32_t window = segment->trimmed ? segment->window : EARLY_BLOCKS;
+
+	return gather_head(segment->gather) + window - fetch->start;
+}
+
+static void widen_windows(struct segment_get *segment)
+{
+	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state == FETCH_RUNNING)
+			piece_get_set_window(fetch->get, window_of(segment, fetch));
+	}
+}
+
+/* Keep the `required` fetches that got furthest. */
+static void trim(struct segment_get *segment)
+{
+	uint32_t running = count_state(segment, FETCH_RUNNING);
+
+	segment->trimmed = true;
+	for (; running > segment->transfer->policy.required; running--) {
+		struct fetch *least = NULL;
+
+		for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+			if (fetch->state == FETCH_RUNNING && (least == NULL || fetch->got < least->got))
+				least = fetch;
+		}
+		stop_fetch(least, FETCH_DONE);
+	}
+	widen_windows(segment);
+	ensure_enough(segment);
+}
+
+static void on_block(void *arg, uint32_t block, uint8_t *data, size_t len)
+{
+	struct fetch *fetch = arg;
+	struct segment_get *segment = fetch->segment;
+	uint32_t incomplete;
+
+	(void)len; /* piece_get saw to it that it is the block's */
+	assert(segment->magic == SEGMENT_MAGIC);
+	fetch->got++;
+	fetch->moved = clock_monotonic();
+	gather_add(segment->gather, block, fetch->ticket.number, data);
+	incomplete = gather_incomplete(segment->gather);
+	if (!segment->trimmed && incomplete > segment->first)
+		trim(segment);
+}
+
+static void on_fetch_done(void *arg, enum err err, const char *why)
+{
+	struct fetch *fetch = arg;
+	struct segment_get *segment = fetch->segment;
+
+	assert(segment->magic == SEGMENT_MAGIC);
+	fetch->get = NULL;
+	fetch->state = err == ERR_OK ? FETCH_DONE : FETCH_FAILED;
+	if (err == ERR_OK)
+		return;
+	note_failure(segment, &fetch->ticket, why);
+	ensure_enough(segment);
+}
+
+static const struct piece_sink fetch_sink = {.block = on_block, .done = on_fetch_done};
+
+static void start_fetch(struct segment_get *segment, const struct ticket *ticket)
+{
+	struct fetch *fetch = memory_new(1, sizeof(*fetch));
+	struct piece_range range = {.piece_size = segment->range.layout.piece_size};
+
+	fetch->segment = segment;
+	fetch->ticket = *ticket;
+	fetch->start = gather_incomplete(segment->gather);
+	fetch->moved = clock_monotonic();
+	fetch->next = segment->fetches;
+	segment->fetches = fetch;
+	range.first = fetch->start;
+	range.count = segment->last - fetch->start + 1;
+	fetch->get = piece_get_start(segment->transfer->session, &fetch->ticket, &range, window_of(segment, fetch),
+				     &fetch_sink, fetch);
+}
+
+/* The middle position of the running fetches. */
+static uint32_t median_position(const struct segment_get *segment)
+{
+	uint32_t count[SEGMENT_STRIPES + 1] = {0}, running = 0, below = 0, at = 0;
+
+	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state != FETCH_RUNNING)
+			continue;
+		count[fetch->start + fetch->got]++;
+		running++;
+	}
+	while (at < SEGMENT_STRIPES && below + count[at] <= running / 2)
+		below += count[at++];
+	return at;
+}
+
+static bool is_slow(const struct segment_get *segment, const struct fetch *fetch, uint32_t median, uint64_t now)
+{
+	uint32_t at = fetch->start + fetch->got;
+	/* Each time it was of no use to ask for others, we wait longer: perhaps it is not the node that is slow. */
+	bool silent = now - fetch->moved > ((uint64_t)SLOW_MS << (segment->asks - 1)) * 1000000;
+
+	if (!segment->trimmed || erasure_set_count(&segment->direct) > 0)
+		return silent && fetch->got == 0;
+	return silent && median >= at + SLOW_BLOCKS;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct segment_get *segment = arg;
+	uint64_t now = clock_monotonic();
+	uint32_t median;
+
+	(void)fd;
+	(void)what;
+	assert(segment->magic == SEGMENT_MAGIC);
+	if (segment->gather == NULL || segment->exhausted || segment->call != NULL)
+		return;
+	median = median_position(segment);
+	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state == FETCH_RUNNING && is_slow(segment, fetch, median, now))
+			fetch->slow = true;
+	}
+	ensure_enough(segment);
+}
+
+/* There are others now: drop those that hold us up. Or there are none: keep them. */
+static void settle_slow(struct segment_get *segment, bool replaced)
+{
+	struct session *session = segment->transfer->session;
+
+	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state != FETCH_RUNNING || !fetch->slow)
+			continue;
+		if (replaced) {
+			trace_event(session->trace, &fetch->ticket.endpoint.id, TRACE_FAILURE,
+				    "get of piece %u: too slow, replaced", fetch->ticket.number);
+			note_failure(segment, &fetch->ticket, "too slow");
+			stop_fetch(fetch, FETCH_FAILED);
+		}
+		fetch->slow = false;
+	}
+}
+
+static bool is_useful(const struct segment_get *segment, const struct ticket *ticket)
+{
+	struct erasure_set running = running_set(segment);
+
+	if (erasure_set_has(&running, ticket->number))
+		return false;
+	if (segment->asks > 1)
+		return !gather_suffices(segment->gather, &running);
+	return erasure_set_count(&segment->direct) == 0 || erasure_set_has(&segment->direct, ticket->number);
+}
+
+/* Start what the satellite gave: everything at first (the slowest are dropped soon), later only what is missing. */
+static void start_fetches(struct segment_get *segment)
+{
+	struct erasure_set running;
+	bool started = false;
+
+	if (segment->asks == 1 && segment->ticket_count <= segment->transfer->policy.required)
+		segment->trimmed = true;
+	for (uint32_t i = 0; i < segment->ticket_count; i++) {
+		if (!is_useful(segment, &segment->tickets[i]))
+			continue;
+		start_fetch(segment, &segment->tickets[i]);
+		started = true;
+	}
+	free(segment->tickets);
+	segment->tickets = NULL;
+	if (segment->asks > 1) {
+		segment->direct = (struct erasure_set){0};
+		segment->exhausted = !started;
+		settle_slow(segment, started);
+	}
+	running = running_set(segment);
+	if (!started && !gather_suffices(segment->gather, &running))
+		segment->asks = ASKS_MAX; /* asking again would give the same */
+	ensure_enough(segment);
+}
+
+/* An inline segment came whole: one unit, which waits for its turn. */
+static enum err open_inline(struct segment_get *segment, struct bytes data)
+{
+	uint64_t size = segment->wanted.plain_size;
+	uint8_t *plain;
+	enum err err;
+
+	if (data.len != size + SEGMENT_TAG || data.len > MESSAGE_INLINE_MAX)
+		return ERR_FORMAT;
+	plain = buffers_take(segment->transfer->plain);
+	err = crypto_open_unit(segment->key, 0, data, plain);
+	if (err != ERR_OK) {
+		buffers_give(segment->transfer->plain, plain);
+		return err;
+	}
+	segment->inline_part =
+		(struct gather_part){plain, segment->wanted.from, segment->wanted.to - segment->wanted.from};
+	return ERR_OK;
+}
+
+static bool on_gather_may_decode(void *arg)
+{
+	struct segment_get *segment = arg;
+
+	return segment->events->may_decode(segment->arg, segment);
+}
+
+static void on_gather_part(void *arg, const struct gather_part *part)
+{
+	struct segment_get *segment = arg;
+
+	segment->events->part(segment->arg, part);
+}
+
+static void on_gather_moved(void *arg)
+{
+	struct segment_get *segment = arg;
+
+	if (gather_head(segment->gather) > segment->last)
+		finish(segment, ERR_OK, "");
+	else
+		widen_windows(segment);
+}
+
+static void on_gather_failed(void *arg)
+{
+	finish(arg, ERR_AUTH, "its units do not decrypt: whoever wrote it wrote something else");
+}
+
+static const struct gather_events gather_sink = {
+	.may_decode = on_gather_may_decode,
+	.part = on_gather_part,
+	.moved = on_gather_moved,
+	.failed = on_gather_failed,
+};
+
+/* The first part of the first answer: is it the segment that we expect, and can we read it? */
+static const char *take_segment(struct segment_get *segment, const struct msg_segment *answer)
+{
+	const struct transfer *transfer = segment->transfer;
+	struct crypto_place place = transfer_place(transfer, segment->wanted.number, segment->wanted.last,
+						   segment->wanted.plain_size);
+	bool is_inline = answer->data.len > 0;
+
+	if (answer->plain_size != segment->wanted.plain_size ||
+	    (!is_inline && answer->piece_size != segment->range.layout.piece_size))
+		return "its size is not what the object's size implies";
+	if (crypto_unwrap_key(transfer->name.key, &place, answer->wrapped_key, &segment->key) != ERR_OK)
+		return "its key does not unwrap: it is not this object's, or was made with another access";
+	if (is_inline)
+		return open_inline(segment, answer->data) == ERR_OK ? NULL : "its inline data does not decrypt";
+	if (segment->wanted.plain_size == 0)
+		return "it is empty and not inline";
+	segment->gather = gather_new(segment->transfer, &segment->range, segment->key, &gather_sink, segment);
+	return NULL;
+}
+
+static bool is_taken(const struct segment_get *segment, uint16_t number)
+{
+	for (uint32_t i = 0; i < segment->ticket_count; i++) {
+		if (segment->tickets[i].number == number)
+			return true;
+	}
+	return false;
+}
+
+/* The allocations of one part of the answer. NULL, or what is wrong with one. */
+static const char *take_tickets(struct segment_get *segment, const struct list *pieces)
+{
+	const struct session *session = segment->transfer->session;
+	const struct ticket_facts facts = {
+		.satellite = &session->satellite,
+		.client = &session->client,
+		.action = ACTION_GET,
+		.limit = segment->limit,
+	};
+	struct item_allocation item;
+	struct ticket ticket;
+	struct reader r;
+	const char *why;
+
+	reader_init(&r, pieces->raw);
+	for (uint32_t i = 0; i < pieces->count; i++) {
+		list_next(&item_allocation_fields, &r, &item);
+		if (ticket_parse(&item, &facts, &ticket, &why) != ERR_OK)
+			return why;
+		if (ticket.number >= segment->transfer->policy.total || is_taken(segment, ticket.number))
+			return "number";
+		segment->tickets[segment->ticket_count++] = ticket;
+	}
+	return NULL;
+}
+
+static bool on_answer(const struct message *message, enum err err, const char *why, void *arg)
+{
+	struct segment_get *segment = arg;
+	const char *flaw = NULL;
+	char text[120];
+
+	assert(segment->magic == SEGMENT_MAGIC);
+	if (message == NULL) {
+		segment->call = NULL;
+		finish(segment, err, why);
+		return false;
+	}
+	if (segment->key == NULL)
+		flaw = take_segment(segment, &message->segment);
+	if (flaw == NULL && segment->gather != NULL) {
+		flaw = take_tickets(segment, &message->segment.pieces);
+		snprintf(text, sizeof(text), "satellite: bad allocation (%s)", flaw == NULL ? "" : flaw);
+		flaw = flaw == NULL ? NULL : text;
+	}
+	if (flaw == NULL && !message->segment.last)
+		return true;
+	segment->call = NULL;
+	if (flaw != NULL)
+		finish(segment, ERR_PROTOCOL, flaw);
+	else if (segment->gather != NULL)
+		start_fetches(segment);
+	else
+		segment_get_retry(segment);
+	return false;
+}
+
+/* Nodes that failed and nodes that are busy for us already. */
+static uint32_t list_excluded(const struct segment_get *segment, struct writer *w)
+{
+	struct item_node item;
+	uint32_t count = 0;
+
+	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state == FETCH_DONE || count == EXCLUDED_MAX)
+			continue;
+		item.node = fetch->ticket.allocation.node;
+		fields_encode(&item_node_fields, &item, w);
+		count++;
+	}
+	return count;
+}
+
+static uint64_t bytes_from(const struct segment_get *segment, uint32_t stripe)
+{
+	if (segment->range.layout.stripes == 0)
+		return SEGMENT_UNIT; /* empty, inline: a limit that nobody uses */
+	return (uint64_t)(segment->last - stripe) * SEGMENT_UNIT +
+	       segment_unit_size(&segment->range.layout, segment->last);
+}
+
+static void ask(struct segment_get *segment)
+{
+	struct transfer *transfer = segment->transfer;
+	struct message message = {.type = MSG_GET_SEGMENT};
+	struct msg_get_segment *get = &message.get_segment;
+	uint8_t *list = memory_new(EXCLUDED_MAX, sizeof(struct item_node));
+	struct writer w;
+
+	writer_init(&w, list, EXCLUDED_MAX * sizeof(struct item_node));
+	segment->limit = bytes_from(segment, segment->gather == NULL ? segment->first
+								      : gather_incomplete(segment->gather));
+	segment->tickets = memory_new(transfer->policy.total, sizeof(*segment->tickets));
+	segment->ticket_count = 0;
+	get->version = transfer->place.version;
+	get->number = segment->wanted.number;
+	get->limit = segment->limit;
+	get->first = (uint16_t)random_below(transfer->policy.total);
+	if (segment->asks == 0 && erasure_set_count(&segment->direct) > 0) {
+		get->count = (uint16_t)erasure_set_count(&segment->direct);
+		for (get->first = 0; !erasure_set_has(&segment->direct, get->first);)
+			get->first++;
+	}
+	get->excluded.count = list_excluded(segment, &w);
+	get->excluded = list_of(&w, get->excluded.count);
+	segment->asks++;
+	segment->call = metadata_ask(transfer->session->metadata, &message, MSG_SEGMENT, on_answer, segment);
+	free(list);
+}
+
+/* Which stripes, and whether few enough units to ask their nodes only. */
+static void plan(struct segment_get *segment)
+{
+	struct segment_place first, last;
+
+	if (segment->wanted.plain_size == 0)
+		return;
+	if (segment_plan(segment->wanted.plain_size, segment->transfer->policy.required, &segment->range.layout) !=
+		    ERR_OK ||
+	    segment_find(&segment->range.layout, segment->wanted.from, &first) != ERR_OK ||
+	    segment_find(&segment->range.layout, segment->wanted.to - 1, &last) != ERR_OK)
+		abort(); /* the owner's arithmetic */
+	segment->first = first.stripe;
+	segment->last = last.stripe;
+	if (first.stripe != last.stripe || last.unit - first.unit + 1 >= segment->range.layout.required)
+		return;
+	gather_wanted(&segment->range, first.stripe, &segment->direct);
+	segment->trimmed = true;
+}
+
+struct segment_get *segment_get_start(struct transfer *transfer, const struct segment_wanted *wanted,
+				      uint32_t window, const struct segment_get_events *events, void *arg)
+{
+	struct segment_get *segment = memory_new(1, sizeof(*segment));
+	const struct timeval interval = {.tv_usec = TICK_MS * 1000};
+
+	segment->magic = SEGMENT_MAGIC;
+	segment->transfer = transfer_hold(transfer);
+	segment->events = events;
+	segment->arg = arg;
+	segment->wanted = *wanted;
+	segment->range.from = wanted->from;
+	segment->range.to = wanted->to;
+	segment->window = window;
+	segment->tick = event_new(loop_base(transfer->session->loop), -1, EV_PERSIST, on_tick, segment);
+	event_add(segment->tick, &interval);
+	plan(segment);
+	ask(segment);
+	return segment;
+}
+
+void segment_get_retry(struct segment_get *segment)
+{
+	struct gather_part part = segment->inline_part;
+
+	if (segment->gather != NULL) {
+		gather_retry(segment->gather);
+	} else if (part.buffer != NULL && segment->events->may_decode(segment->arg, segment)) {
+		segment->inline_part.buffer = NULL;
+		segment->events->part(segment->arg, &part);
+		finish(segment, ERR_OK, "");
+	}
+}
+
+void segment_get_cancel(struct segment_get *segment)
+{
+	assert(segment->magic == SEGMENT_MAGIC);
+	segment_free(segment);
+}
