@@ -27,6 +27,11 @@ struct dialer {
 	unsigned open;
 };
 
+static bool can_send(struct peer *peer)
+{
+	return peer_hello(peer) != NULL && peer_channel(peer) != NULL && !channel_is_full(peer_channel(peer));
+}
+
 static void serve_users(struct peer *peer, struct link *link)
 {
 	struct link_user *user;
@@ -35,12 +40,28 @@ static void serve_users(struct peer *peer, struct link *link)
 	/* Each once, unless the channel fills up before: whoever was served goes to the end, so that the next time
 	 * another one comes first. A user may release itself, but no other, from inside this call. */
 	DL_COUNT(link->users, user, count);
-	for (; count > 0 && link->users != NULL && !channel_is_full(peer_channel(peer)); count--) {
+	for (; count > 0 && link->users != NULL && can_send(peer); count--) {
 		user = link->users;
 		DL_DELETE(link->users, user);
 		DL_APPEND(link->users, user);
 		user->drained(user->arg);
 	}
+}
+
+/* From now on it is not handed out. */
+static void retire(struct link *link)
+{
+	if (!link->retired)
+		HASH_DEL(link->dialer->links, link);
+	link->retired = true;
+}
+
+/* What was sent may still go out. */
+static void hang_up(struct link *link)
+{
+	retire(link);
+	if (peer_channel(link->peer) != NULL)
+		channel_close(peer_channel(link->peer));
 }
 
 static void on_ready(struct peer *peer, const struct msg_hello *hello, void *arg)
@@ -52,14 +73,6 @@ static void on_ready(struct peer *peer, const struct msg_hello *hello, void *arg
 static void on_drained(struct peer *peer, void *arg)
 {
 	serve_users(peer, arg);
-}
-
-/* From now on it is not handed out. */
-static void retire(struct link *link)
-{
-	if (!link->retired)
-		HASH_DEL(link->dialer->links, link);
-	link->retired = true;
 }
 
 static void take_from_unused(struct link *link)
@@ -103,7 +116,7 @@ void dialer_free(struct dialer *dialer)
 	if (dialer == NULL)
 		return;
 	HASH_ITER(hh, dialer->links, link, next)
-		channel_abort(peer_channel(link->peer));
+		hang_up(link);
 	while (dialer->open > 0)
 		event_base_loop(loop_base(dialer->loop), EVLOOP_ONCE);
 	free(dialer);
@@ -127,6 +140,10 @@ void dialer_acquire(struct dialer *dialer, const struct endpoint *endpoint, stru
 	struct link *link;
 
 	HASH_FIND(hh, dialer->links, &endpoint->id, sizeof(endpoint->id), link);
+	if (link != NULL && peer_channel(link->peer) == NULL) {
+		retire(link); /* it is just ending */
+		link = NULL;
+	}
 	if (link == NULL)
 		link = dial(dialer, endpoint);
 	else if (link->users == NULL)
@@ -143,8 +160,7 @@ static void close_longest_unused(struct dialer *dialer)
 	DL_FOREACH(dialer->unused, link) {
 		if (link->retired)
 			continue;
-		retire(link);
-		channel_close(peer_channel(link->peer));
+		hang_up(link);
 		return;
 	}
 }
@@ -177,5 +193,5 @@ bool link_can_send(const struct link_user *user)
 {
 	struct peer *peer = user->link->peer;
 
-	return peer != NULL && peer_hello(peer) != NULL && !channel_is_full(peer_channel(peer));
+	return peer != NULL && can_send(peer);
 }

@@ -120,9 +120,7 @@ void metadata_free(struct metadata *metadata)
 	if (metadata == NULL)
 		return;
 	if (metadata->peer != NULL)
-		channel_close(peer_channel(metadata->peer));
-	while (metadata->peer != NULL)
-		event_base_loop(loop_base(metadata->session->loop), EVLOOP_ONCE);
+		peer_finish(metadata->peer);
 	free(metadata);
 }
 
