@@ -47,8 +47,8 @@ static int set_passphrase(struct access *access)
 
 	if (!read_line("Passphrase: ", words, sizeof(words)))
 		fprintf(stderr, "granary: --passphrase: no passphrase on stdin\n");
-	else if (isatty(STDIN_FILENO) && (!read_line("The same again: ", again, sizeof(again)) ||
-					  strcmp(words, again) != 0))
+	else if (isatty(STDIN_FILENO) &&
+		 (!read_line("The same again: ", again, sizeof(again)) || strcmp(words, again) != 0))
 		fprintf(stderr, "granary: --passphrase: the two are not the same\n");
 	else
 		status = 0;
@@ -182,8 +182,8 @@ static void list_one(const char *dir, const char *file, json_t *list)
 		if (list == NULL)
 			printf("%.*s\t%s\n", (int)(len - suffix), file, endpoint);
 		else
-			json_array_append_new(list, json_pack("{s:s%, s:s}", "name", file, len - suffix,
-							      "satellite", endpoint));
+			json_array_append_new(
+				list, json_pack("{s:s%, s:s}", "name", file, len - suffix, "satellite", endpoint));
 		access_free(access);
 	}
 	free(path);

@@ -37,8 +37,8 @@ static void print_listing_json(const struct printing *printing, const struct lis
 							      (json_int_t)entry->created));
 		else
 			json_array_append_new(list, json_pack("{s:s, s:b, s:I, s:I}", "path", entry->name, "folder",
-							      entry->folder, "size", (json_int_t)entry->size,
-							      "created", (json_int_t)entry->created));
+							      entry->folder, "size", (json_int_t)entry->size, "created",
+							      (json_int_t)entry->created));
 	}
 	print_json(json_pack("{s:o}", printing->buckets ? "buckets" : "objects", list));
 }
@@ -115,10 +115,10 @@ static void print_facts_json(const char *path, const struct object_facts *facts)
 	hex_encode(bytes_of(facts->version.b, 32), version);
 	print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:i, s:{s:i, s:i, s:i, s:i}}", "path", path, "size",
 			     (json_int_t)facts->size, "created", (json_int_t)facts->created, "modified",
-			     (json_int_t)facts->modified, "expires", (json_int_t)facts->expires, "type",
-			     facts->type, "version", version, "segments", (int)facts->segments, "redundancy",
-			     "required", facts->policy.required, "repair", facts->policy.repair, "success",
-			     facts->policy.success, "total", facts->policy.total));
+			     (json_int_t)facts->modified, "expires", (json_int_t)facts->expires, "type", facts->type,
+			     "version", version, "segments", (int)facts->segments, "redundancy", "required",
+			     facts->policy.required, "repair", facts->policy.repair, "success", facts->policy.success,
+			     "total", facts->policy.total));
 }
 
 static void print_facts(const char *path, const struct object_facts *facts)

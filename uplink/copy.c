@@ -199,8 +199,7 @@ static int keep_file(int fd, const char *temporary, const char *file, uint64_t m
 	return 0;
 }
 
-static int get_file(struct client *client, struct object_name *name, const struct object_range *range,
-		    const char *file)
+static int get_file(struct client *client, struct object_name *name, const struct object_range *range, const char *file)
 {
 	size_t room = strlen(file) + sizeof(".granary-XXXXXX");
 	char *temporary = memory_new(1, room);
@@ -225,8 +224,7 @@ static int get_file(struct client *client, struct object_name *name, const struc
 	return status;
 }
 
-int copy_down(struct client *client, const struct location *from, const struct object_range *range,
-	      const char *file)
+int copy_down(struct client *client, const struct location *from, const struct object_range *range, const char *file)
 {
 	struct object_name name;
 	const char *why = "";

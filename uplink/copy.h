@@ -11,7 +11,6 @@
 
 /* `file` "-" is stdin, or stdout. Returns the exit status: 0 done, 1 failed, 2 usage; failures are printed. */
 int copy_up(struct client *client, const char *file, const struct location *to);
-int copy_down(struct client *client, const struct location *from, const struct object_range *range,
-	      const char *file);
+int copy_down(struct client *client, const struct location *from, const struct object_range *range, const char *file);
 
 #endif

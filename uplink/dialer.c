@@ -115,7 +115,7 @@ void dialer_free(struct dialer *dialer)
 
 	if (dialer == NULL)
 		return;
-	HASH_ITER(hh, dialer->links, link, next)
+	HASH_ITER (hh, dialer->links, link, next)
 		hang_up(link);
 	while (dialer->open > 0)
 		event_base_loop(loop_base(dialer->loop), EVLOOP_ONCE);
@@ -157,7 +157,8 @@ static void close_longest_unused(struct dialer *dialer)
 	struct link *link;
 
 	/* Closing ones leave the list a little later, in on_closed. */
-	DL_FOREACH(dialer->unused, link) {
+	DL_FOREACH(dialer->unused, link)
+	{
 		if (link->retired)
 			continue;
 		hang_up(link);

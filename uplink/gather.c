@@ -142,14 +142,11 @@ static void decode(void *arg)
 
 	gather->err = ERR_OK;
 	if (!is_subset(&stripe->wanted, &stripe->have))
-		gather->err = erasure_rebuild(gather->erasure, &stripe->have, &stripe->wanted, stripe->units,
-					      size);
+		gather->err = erasure_rebuild(gather->erasure, &stripe->have, &stripe->wanted, stripe->units, size);
 	for (uint32_t i = 0; i < layout->required && gather->err == ERR_OK; i++) {
 		if (erasure_set_has(&stripe->wanted, i))
-			gather->err = crypto_open_unit(gather->key,
-						       segment_unit_number(layout, gather->head, i),
-						       bytes_of(stripe->units[i], size),
-						       gather->plain + i * plain);
+			gather->err = crypto_open_unit(gather->key, segment_unit_number(layout, gather->head, i),
+						       bytes_of(stripe->units[i], size), gather->plain + i * plain);
 	}
 }
 

@@ -46,8 +46,7 @@ static void finish(struct lister *lister, enum err err, const char *why)
 
 static struct listing_entry *add_entry(struct listing *listing)
 {
-	listing->entries = memory_grow(listing->entries, &listing->room, listing->count + 1,
-				       sizeof(*listing->entries));
+	listing->entries = memory_grow(listing->entries, &listing->room, listing->count + 1, sizeof(*listing->entries));
 	memset(&listing->entries[listing->count], 0, sizeof(*listing->entries));
 	return &listing->entries[listing->count++];
 }

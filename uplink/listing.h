@@ -9,9 +9,9 @@
 #include "uplink/session.h"
 
 struct listing_entry {
-	char *name;   /* path below the bucket, a folder's with '/' at the end; or the bucket's name */
+	char *name; /* path below the bucket, a folder's with '/' at the end; or the bucket's name */
 	bool folder;
-	uint64_t size;    /* bytes */
+	uint64_t size;	  /* bytes */
 	uint64_t created; /* Unix seconds */
 };
 
@@ -22,8 +22,8 @@ struct listing {
 	size_t unreadable; /* names made with another encryption root */
 };
 
-/* The one call back, from the loop (or at once, for a folder that cannot be). The listing is NULL on failure, with a sentence in `why`; it dies with the
- * call. */
+/* The one call back, from the loop (or at once, for a folder that cannot be). The listing is NULL on failure, with a
+ * sentence in `why`; it dies with the call. */
 typedef void listing_done(void *arg, const struct listing *listing, enum err err, const char *why);
 
 void listing_buckets(struct session *session, listing_done *done, void *arg);

@@ -38,8 +38,7 @@ static void on_ready(struct peer *peer, const struct msg_hello *hello, void *arg
 		domain_init(&session->domain, hello->chain_id, &hello->contract);
 		metadata->pinned = true;
 	}
-	if (hello->chain_id == session->domain.chain_id &&
-	    address_equal(&hello->contract, &session->domain.contract))
+	if (hello->chain_id == session->domain.chain_id && address_equal(&hello->contract, &session->domain.contract))
 		return;
 	metadata->mismatch = true;
 	channel_abort(peer_channel(peer));

@@ -206,8 +206,7 @@ static void start_segment(struct object_get *get)
 	if (wanted.to > wanted.from)
 		wanted.to = end_of_piece(get, &wanted);
 	get->next = start + wanted.to;
-	get->segments[get->count++] =
-		segment_get_start(get->transfer, &wanted, get->window, &segment_events, get);
+	get->segments[get->count++] = segment_get_start(get->transfer, &wanted, get->window, &segment_events, get);
 }
 
 /* Begin segments, let the first decrypt, and see whether all is done. */
@@ -240,8 +239,7 @@ static bool on_object(const struct message *message, enum err err, const char *w
 		err = object_facts_take(get->session, &get->name, &message->object, &get->facts, &why);
 	if (err == ERR_OK) {
 		why = "the satellite's redundancy policy makes no sense";
-		err = transfer_new(get->session, &get->facts.policy, &get->name, &get->facts.version,
-				   &get->transfer);
+		err = transfer_new(get->session, &get->facts.policy, &get->name, &get->facts.version, &get->transfer);
 	}
 	if (err == ERR_OK && get->range.from > 0 && get->range.from >= get->facts.size) {
 		why = "the range begins past the end";
@@ -262,9 +260,8 @@ static bool on_object(const struct message *message, enum err err, const char *w
 	return false;
 }
 
-struct object_get *object_get_start(struct session *session, struct object_name *name,
-				    const struct object_range *range, const struct object_sink *sink,
-				    object_get_done *done)
+struct object_get *object_get_start(struct session *session, struct object_name *name, const struct object_range *range,
+				    const struct object_sink *sink, object_get_done *done)
 {
 	struct object_get *get = memory_new(1, sizeof(*get));
 	struct message message = {.type = MSG_GET_OBJECT};

@@ -29,9 +29,8 @@ struct object_get;
 typedef void object_get_done(void *arg, enum err err, const char *why);
 
 /* The whole object: {0, UINT64_MAX}. A range that begins at or past the end is ERR_RANGE. The name is taken over. */
-struct object_get *object_get_start(struct session *session, struct object_name *name,
-				    const struct object_range *range, const struct object_sink *sink,
-				    object_get_done *done);
+struct object_get *object_get_start(struct session *session, struct object_name *name, const struct object_range *range,
+				    const struct object_sink *sink, object_get_done *done);
 /* Give up: `done` follows with ERR_CANCELLED. */
 void object_get_cancel(struct object_get *get);
 /* Bytes written. */

@@ -16,8 +16,8 @@ enum err object_bucket_check(const char *bucket, const char **ret_why)
 	return ERR_OK;
 }
 
-enum err object_name_make(const struct access *access, const char *bucket, const char *path,
-			  struct object_name *ret, const char **ret_why)
+enum err object_name_make(const struct access *access, const char *bucket, const char *path, struct object_name *ret,
+			  const char **ret_why)
 {
 	struct bytes plain = bytes_of_text(path);
 	struct secret *folder = NULL;

@@ -17,8 +17,8 @@ struct object_name {
 };
 
 /* Encrypt a name. On failure *ret_why says what is wrong with it: ERR_FORMAT, ERR_RANGE, ERR_LIMIT. */
-enum err object_name_make(const struct access *access, const char *bucket, const char *path,
-			  struct object_name *ret, const char **ret_why) WARN_UNUSED;
+enum err object_name_make(const struct access *access, const char *bucket, const char *path, struct object_name *ret,
+			  const char **ret_why) WARN_UNUSED;
 void object_name_clear(struct object_name *name);
 
 /* The rules for bucket names: 3 to 63 of a-z, 0-9, '.' and '-'. ERR_FORMAT, ERR_RANGE. */

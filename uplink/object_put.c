@@ -14,7 +14,7 @@
 #include "uplink/segment_put.h"
 
 #define PUT_MAGIC 0x4f505554u
-#define SENDING_MAX 4  /* segments on their way at once */
+#define SENDING_MAX 4	/* segments on their way at once */
 #define SEGMENTS_MAX 16 /* the same and those that wait for their commit */
 #define INLINE_MAX 4096
 /* Bytes of plaintext and of coded stripes held at most (of plaintext, two segments in any case: one that is sent and
@@ -32,7 +32,7 @@ struct object_put {
 	void *arg;
 	struct call *call; /* BEGIN_OBJECT, INLINE_SEGMENT, COMMIT_OBJECT or ABORT_OBJECT */
 	struct bytes32 version;
-	struct transfer *transfer; /* from OBJECT_BEGUN on */
+	struct transfer *transfer;  /* from OBJECT_BEGUN on */
 	struct stripes_plain plain; /* the segment being read */
 	bool reading;		    /* a read is under way in the file thread */
 	bool ended;		    /* the source is */
@@ -42,7 +42,7 @@ struct object_put {
 	uint32_t numbered;	    /* segments begun */
 	uint64_t begun;		    /* bytes in them */
 	uint64_t committed;	    /* bytes in segments that are safe */
-	bool committing; /* too late to cancel */
+	bool committing;	    /* too late to cancel */
 	bool failed;
 	bool finishing;
 	enum err outcome;

@@ -131,9 +131,9 @@ static void check_block(void *arg)
 	struct check *check = arg;
 	const struct piece_get *get = check->get;
 
-	check->err = proof_check_block(&get->root, get->range.piece_size, check->block,
-				       bytes_of(check->data, check->len),
-				       bytes_of(check->siblings, check->siblings_len));
+	check->err =
+		proof_check_block(&get->root, get->range.piece_size, check->block, bytes_of(check->data, check->len),
+				  bytes_of(check->siblings, check->siblings_len));
 }
 
 /* The sink may cancel the get from inside its call. */
@@ -231,9 +231,8 @@ static void on_answer(struct peer *peer, const struct message *message, enum err
 	} else if (message->type == MSG_GET_END) {
 		fail(get, TRACE_CHEAT, ERR_CORRUPT, "ended before all was sent");
 	} else if (message->type == MSG_ERROR) {
-		snprintf(text, sizeof(text), "refused: %s (%.*s)",
-			 refusal_text((enum refusal)message->error.code), (int)message->error.text.len,
-			 (const char *)message->error.text.data);
+		snprintf(text, sizeof(text), "refused: %s (%.*s)", refusal_text((enum refusal)message->error.code),
+			 (int)message->error.text.len, (const char *)message->error.text.data);
 		fail(get, TRACE_FAILURE, refusal_to_err((enum refusal)message->error.code), text);
 	} else {
 		fail(get, TRACE_CHEAT, ERR_PROTOCOL, "unexpected answer");
@@ -258,9 +257,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-struct piece_get *piece_get_start(struct session *session, const struct ticket *ticket,
-				  const struct piece_range *range, uint32_t window, const struct piece_sink *sink,
-				  void *arg)
+struct piece_get *piece_get_start(struct session *session, const struct ticket *ticket, const struct piece_range *range,
+				  uint32_t window, const struct piece_sink *sink, void *arg)
 {
 	struct piece_get *get = memory_new(1, sizeof(*get));
 	struct message message = {.type = MSG_GET};

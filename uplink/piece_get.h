@@ -30,9 +30,8 @@ struct piece_get;
 
 /* `ticket` and `sink` must outlive the get. `window`: how many blocks of the range the sink has room for. Nothing is
  * called back from inside these three. */
-struct piece_get *piece_get_start(struct session *session, const struct ticket *ticket,
-				  const struct piece_range *range, uint32_t window, const struct piece_sink *sink,
-				  void *arg);
+struct piece_get *piece_get_start(struct session *session, const struct ticket *ticket, const struct piece_range *range,
+				  uint32_t window, const struct piece_sink *sink, void *arg);
 /* The window grew. */
 void piece_get_set_window(struct piece_get *get, uint32_t window);
 /* Tell the node to stop, and free the get; `done` is not called. */

@@ -20,14 +20,14 @@ enum piece_next {
 };
 
 struct piece_block {
-	struct bytes data;	    /* TREE_BLOCK bytes, fewer only as the last; a view that must live until the next call */
+	struct bytes data; /* TREE_BLOCK bytes, fewer only as the last; a view that must live until the next call */
 	const struct bytes32 *hash; /* tree_block_hash of it */
 };
 
 /* How a put ended. */
 struct piece_receipt {
-	enum err err;	     /* ERR_OK: receipted */
-	const char *why;     /* a phrase, when not */
+	enum err err;	      /* ERR_OK: receipted */
+	const char *why;      /* a phrase, when not */
 	struct bytes receipt; /* the signed Receipt, a view that dies with the call */
 };
 

@@ -61,8 +61,8 @@ static void on_redraw(evutil_socket_t fd, short what, void *arg)
 		progress->rate = current;
 	progress->last_bytes = bytes;
 	progress->last_time = now;
-	fprintf(stderr, CLEAR "%s", progress_format(progress->label, bytes, progress->total, progress->rate, line,
-						    sizeof(line)));
+	fprintf(stderr, CLEAR "%s",
+		progress_format(progress->label, bytes, progress->total, progress->rate, line, sizeof(line)));
 	fflush(stderr);
 }
 

@@ -18,16 +18,16 @@
 
 #define SEGMENT_MAGIC 0x53474554u
 #define WHY_MAX 1000
-#define ASKS_MAX 8	/* times that the satellite is asked for pieces of one segment */
+#define ASKS_MAX 8	  /* times that the satellite is asked for pieces of one segment */
 #define EXCLUDED_MAX 1000 /* GET_SEGMENT takes no more */
 #define TICK_MS 500
-#define EARLY_BLOCKS 3	/* that a fetch may order while more run than are needed */
-#define SLOW_BLOCKS 4	/* a fetch so far behind the middle one … */
-#define SLOW_MS 2000	/* … from which nothing came for so long is slow */
+#define EARLY_BLOCKS 3 /* that a fetch may order while more run than are needed */
+#define SLOW_BLOCKS 4  /* a fetch so far behind the middle one … */
+#define SLOW_MS 2000   /* … from which nothing came for so long is slow */
 
 enum fetch_state {
 	FETCH_RUNNING,
-	FETCH_DONE,    /* all is here, or it is not needed any more */
+	FETCH_DONE, /* all is here, or it is not needed any more */
 	FETCH_FAILED,
 };
 
@@ -52,10 +52,10 @@ struct segment_get {
 	struct gather_range range;
 	uint32_t first, last; /* stripes */
 	uint32_t window;
-	uint64_t limit; /* bytes that the allocations asked for are good for */
+	uint64_t limit;		   /* bytes that the allocations asked for are good for */
 	struct erasure_set direct; /* the pieces to read when not any will do; empty otherwise */
 	struct secret *key;
-	struct gather *gather; /* NULL before the first answer, and for an inline segment */
+	struct gather *gather;		/* NULL before the first answer, and for an inline segment */
 	struct gather_part inline_part; /* an inline segment, waiting for its turn */
 	struct fetch *fetches;
 	struct ticket *tickets; /* of the answer that is coming in, in parts */
@@ -405,8 +405,8 @@ static const struct gather_events gather_sink = {
 static const char *take_segment(struct segment_get *segment, const struct msg_segment *answer)
 {
 	const struct transfer *transfer = segment->transfer;
-	struct crypto_place place = transfer_place(transfer, segment->wanted.number, segment->wanted.last,
-						   segment->wanted.plain_size);
+	struct crypto_place place =
+		transfer_place(transfer, segment->wanted.number, segment->wanted.last, segment->wanted.plain_size);
 	bool is_inline = answer->data.len > 0;
 
 	if (answer->plain_size != segment->wanted.plain_size ||
@@ -522,8 +522,8 @@ static void ask(struct segment_get *segment)
 	struct writer w;
 
 	writer_init(&w, list, EXCLUDED_MAX * sizeof(struct item_node));
-	segment->limit = bytes_from(segment, segment->gather == NULL ? segment->first
-								      : gather_incomplete(segment->gather));
+	segment->limit =
+		bytes_from(segment, segment->gather == NULL ? segment->first : gather_incomplete(segment->gather));
 	segment->tickets = memory_new(transfer->policy.total, sizeof(*segment->tickets));
 	segment->ticket_count = 0;
 	get->version = transfer->place.version;
@@ -562,8 +562,8 @@ static void plan(struct segment_get *segment)
 	segment->trimmed = true;
 }
 
-struct segment_get *segment_get_start(struct transfer *transfer, const struct segment_wanted *wanted,
-				      uint32_t window, const struct segment_get_events *events, void *arg)
+struct segment_get *segment_get_start(struct transfer *transfer, const struct segment_wanted *wanted, uint32_t window,
+				      const struct segment_get_events *events, void *arg)
 {
 	struct segment_get *segment = memory_new(1, sizeof(*segment));
 	const struct timeval interval = {.tv_usec = TICK_MS * 1000};

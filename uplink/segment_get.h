@@ -31,8 +31,8 @@ struct segment_get_events {
 };
 
 /* `window`: most stripes gathered at once. Nothing is called back from inside this call. */
-struct segment_get *segment_get_start(struct transfer *transfer, const struct segment_wanted *wanted,
-				      uint32_t window, const struct segment_get_events *events, void *arg);
+struct segment_get *segment_get_start(struct transfer *transfer, const struct segment_wanted *wanted, uint32_t window,
+				      const struct segment_get_events *events, void *arg);
 /* May call `part` and `done` from inside. */
 void segment_get_retry(struct segment_get *segment);
 /* Drop everything; `done` is not called. */

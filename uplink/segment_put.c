@@ -34,7 +34,7 @@ struct segment_put {
 	uint32_t number;
 	uint64_t plain_size;
 	uint64_t piece_size;
-	struct stripes *stripes; /* NULL once sent */
+	struct stripes *stripes;		/* NULL once sent */
 	uint8_t wrapped_key[2][CRYPTO_WRAPPED]; /* for not last, and last; made when the stripes go */
 	struct call *call;
 	struct bytes32 segment; /* the attempt's name */
@@ -121,11 +121,9 @@ static void end_sending(struct segment_put *segment)
 
 	cancel_pieces(segment);
 	for (int last = 0; last < 2; last++) {
-		struct crypto_place place =
-			transfer_place(transfer, segment->number, last != 0, segment->plain_size);
+		struct crypto_place place = transfer_place(transfer, segment->number, last != 0, segment->plain_size);
 
-		crypto_wrap_key(transfer->name.key, &place, stripes_key(segment->stripes),
-				segment->wrapped_key[last]);
+		crypto_wrap_key(transfer->name.key, &place, stripes_key(segment->stripes), segment->wrapped_key[last]);
 	}
 	stripes_free(segment->stripes);
 	segment->stripes = NULL;
@@ -192,8 +190,8 @@ static void start_pieces(struct segment_put *segment)
 		struct piece *piece = &segment->pieces[i];
 
 		piece->segment = segment;
-		piece->put = piece_put_start(transfer->session, &piece->ticket, segment->piece_size, &segment_source,
-					     piece);
+		piece->put =
+			piece_put_start(transfer->session, &piece->ticket, segment->piece_size, &segment_source, piece);
 	}
 }
 

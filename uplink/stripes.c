@@ -217,8 +217,8 @@ enum piece_next stripes_next(struct stripes *stripes, uint16_t number, uint32_t 
 	wanted = &stripes->stripe[stripe];
 	if (wanted->state != STRIPE_READY)
 		return PIECE_WAIT;
-	ret->data = bytes_of(wanted->coded + (size_t)number * SEGMENT_UNIT,
-			     segment_unit_size(&stripes->layout, stripe));
+	ret->data =
+		bytes_of(wanted->coded + (size_t)number * SEGMENT_UNIT, segment_unit_size(&stripes->layout, stripe));
 	ret->hash = &hashes_of(stripes, wanted->coded)[number];
 	return PIECE_BLOCK;
 }

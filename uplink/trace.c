@@ -11,9 +11,8 @@
 #define REASON_MAX 200
 
 static const char *const count_names[TRACE_COUNTS] = {
-	[TRACE_PIECES_PUT] = "pieces_put",   [TRACE_PIECES_GOT] = "pieces_got",
-	[TRACE_BYTES_SENT] = "bytes_sent",   [TRACE_BYTES_RECEIVED] = "bytes_received",
-	[TRACE_FAILURES] = "failures",
+	[TRACE_PIECES_PUT] = "pieces_put",	   [TRACE_PIECES_GOT] = "pieces_got", [TRACE_BYTES_SENT] = "bytes_sent",
+	[TRACE_BYTES_RECEIVED] = "bytes_received", [TRACE_FAILURES] = "failures",
 };
 
 struct row {
@@ -44,7 +43,7 @@ void trace_free(struct trace *trace)
 
 	if (trace == NULL)
 		return;
-	HASH_ITER(hh, trace->rows, row, next) {
+	HASH_ITER (hh, trace->rows, row, next) {
 		HASH_DEL(trace->rows, row);
 		free(row);
 	}

@@ -10,8 +10,8 @@
 
 static bool policy_makes_sense(const struct policy *policy)
 {
-	return policy->required >= 1 && policy->required <= policy->success &&
-	       policy->success <= policy->total && policy->total <= ERASURE_TOTAL;
+	return policy->required >= 1 && policy->required <= policy->success && policy->success <= policy->total &&
+	       policy->total <= ERASURE_TOTAL;
 }
 
 enum err transfer_new(struct session *session, const struct policy *policy, struct object_name *name,
