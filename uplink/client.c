@@ -51,7 +51,7 @@ static void begin(struct options *options, struct client *client)
 {
 	/* The offset is for tests; a client that lies about the time harms nobody but itself. */
 	clock_allow_offset();
-	client->signals = service_signals_new(client->session->loop, on_interrupt, NULL, client);
+	client->signals = service_signals_new(client->uplink->loop, on_interrupt, NULL, client);
 	(void)options;
 }
 
@@ -74,7 +74,7 @@ int client_open(struct options *options, struct client *client)
 	free(path);
 	if (err != ERR_OK)
 		return 1;
-	client->session = session_open(client->access, report, client);
+	client->uplink = uplink_open(client->access, report, client);
 	begin(options, client);
 	return 0;
 }
@@ -84,14 +84,14 @@ void client_open_new(struct options *options, struct access *access, struct clie
 	memset(client, 0, sizeof(*client));
 	client->options = options;
 	client->access = access;
-	client->session = session_new(access->key, report, client);
-	client->session->metadata = metadata_new(client->session, &access->satellite, false);
+	client->uplink = uplink_new(access->key, report, client);
+	client->uplink->metadata = metadata_new(client->uplink, &access->satellite, false);
 	begin(options, client);
 }
 
 static bool write_stats(const struct client *client, const char *path)
 {
-	json_t *json = trace_json(client->session->trace);
+	json_t *json = trace_json(client->uplink->trace);
 	char *text = json_dumps(json, JSON_INDENT(2));
 	enum err err;
 
@@ -112,7 +112,7 @@ int client_close(struct client *client, int status)
 	if (stats != NULL && !write_stats(client, stats))
 		status = 1;
 	service_signals_free(client->signals);
-	session_free(client->session);
+	uplink_free(client->uplink);
 	access_free(client->access);
 	return status;
 }
@@ -120,7 +120,7 @@ int client_close(struct client *client, int status)
 enum err client_wait(struct client *client)
 {
 	while (!client->done)
-		loop_run(client->session->loop);
+		loop_run(client->uplink->loop);
 	client->done = false;
 	client->cancel = NULL;
 	return client->err;
@@ -133,7 +133,7 @@ void client_finish(void *arg, enum err err, const char *why)
 	client->done = true;
 	client->err = err;
 	snprintf(client->why, sizeof(client->why), "%s", why);
-	loop_stop(client->session->loop);
+	loop_stop(client->uplink->loop);
 }
 
 int client_fail(const struct client *client, const char *what, ...)

@@ -1,5 +1,5 @@
 /*
- * What the commands of `granary` share: the access and the session, waiting for what was started, one line on stderr
+ * What the commands of `granary` share: the access and the uplink, waiting for what was started, one line on stderr
  * when something fails, Ctrl-C, and the facts that --stats-json asks for.
  */
 #ifndef GRANARY_UPLINK_CLIENT_H
@@ -9,14 +9,14 @@
 #include "common/service.h"
 #include "uplink/location.h"
 #include "uplink/progress.h"
-#include "uplink/session.h"
+#include "uplink/uplink.h"
 
 #define CLIENT_WHY 2000
 
 struct client {
 	struct options *options;
 	struct access *access;
-	struct session *session;
+	struct uplink *uplink;
 	struct service_signals *signals;
 	struct progress *progress; /* of the copy under way */
 	/* what client_wait waits for */
@@ -29,7 +29,7 @@ struct client {
 	bool interrupted;
 };
 
-/* Load the access that --access names and open a session. 0, or the exit status, after printing why. */
+/* Load the access that --access names and open an uplink. 0, or the exit status, after printing why. */
 int client_open(struct options *options, struct client *client);
 /* The same around an access in the making, whose satellite's domain is not known yet. The access is taken over. */
 void client_open_new(struct options *options, struct access *access, struct client *client);

@@ -95,12 +95,12 @@ static int import_grant(struct options *options, const struct grant *grant)
 		return status;
 	}
 	client_open_new(options, access, &client);
-	request_enrol(client.session, grant, client_finish, &client);
+	request_enrol(client.uplink, grant, client_finish, &client);
 	if (client_wait(&client) != ERR_OK) {
 		status = client_fail(&client, "access import");
 	} else {
-		access->chain_id = client.session->domain.chain_id;
-		access->contract = client.session->domain.contract;
+		access->chain_id = client.uplink->domain.chain_id;
+		access->contract = client.uplink->domain.contract;
 		status = save(options, access);
 	}
 	return client_close(&client, status);

@@ -4,7 +4,7 @@
 #include "uplink/names.h"
 #include "uplink/requests.h"
 
-typedef void bucket_request(struct session *session, const char *bucket, request_done *done, void *arg);
+typedef void bucket_request(struct uplink *uplink, const char *bucket, request_done *done, void *arg);
 
 static int run_bucket(struct options *options, bucket_request *request, const char *verb)
 {
@@ -17,7 +17,7 @@ static int run_bucket(struct options *options, bucket_request *request, const ch
 		status = client_open(options, &client);
 	if (status != 0)
 		return status;
-	request(client.session, location.bucket, client_finish, &client);
+	request(client.uplink, location.bucket, client_finish, &client);
 	if (client_wait(&client) != ERR_OK)
 		status = client_fail(&client, "cannot %s bucket %s", verb, location.bucket);
 	return client_close(&client, status);
@@ -40,7 +40,7 @@ static int remove_one(struct client *client, const char *bucket, const char *pat
 
 	if (object_name_make(client->access, bucket, path, &name, &why) != ERR_OK)
 		return client_usage("%s%s/%s: %s", LOCATION_SCHEME, bucket, path, why);
-	request_remove_object(client->session, &name, client_finish, client);
+	request_remove_object(client->uplink, &name, client_finish, client);
 	object_name_clear(&name);
 	if (client_wait(client) != ERR_OK)
 		return client_fail(client, "cannot remove %s%s/%s", LOCATION_SCHEME, bucket, path);

@@ -99,9 +99,9 @@ int command_list(struct options *options)
 	request.folder = folder;
 	printing.buckets = location.bucket[0] == '\0';
 	if (printing.buckets)
-		listing_buckets(client.session, on_listing, &printing);
+		listing_buckets(client.uplink, on_listing, &printing);
 	else
-		listing_objects(client.session, &request, on_listing, &printing);
+		listing_objects(client.uplink, &request, on_listing, &printing);
 	if (client_wait(&client) != ERR_OK)
 		status = client_fail(&client, "cannot list %s%s", LOCATION_SCHEME, location.bucket);
 	free(folder);
@@ -169,7 +169,7 @@ int command_stat(struct options *options)
 	printing.path = location.path;
 	if (object_name_make(client.access, location.bucket, location.path, &name, &why) != ERR_OK)
 		return client_close(&client, client_usage("%s: %s", argument, why));
-	object_stat(client.session, &name, on_facts, &printing);
+	object_stat(client.uplink, &name, on_facts, &printing);
 	if (client_wait(&client) != ERR_OK)
 		status = client_fail(&client, "%s", argument);
 	return client_close(&client, status);

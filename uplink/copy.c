@@ -44,7 +44,7 @@ static void on_put_done(void *arg, enum err err, const char *why)
 static void start_progress(struct client *client, const char *label, uint64_t (*count)(void *arg), void *arg)
 {
 	if (!option_flag(client->options, "quiet"))
-		client->progress = progress_new(client->session->loop, label, count, arg);
+		client->progress = progress_new(client->uplink->loop, label, count, arg);
 }
 
 static void end_progress(struct client *client)
@@ -68,7 +68,7 @@ static enum err put(struct client *client, int fd, struct object_name *name, str
 
 	stream_init(&upload.stream, fd);
 	request.source = (struct object_source){stream_read, stream_stop, &upload.stream};
-	upload.put = object_put_start(client->session, name, &request, on_put_done, &upload);
+	upload.put = object_put_start(client->uplink, name, &request, on_put_done, &upload);
 	start_progress(client, "put", count_put, &upload);
 	progress_set_total(client->progress, total);
 	client->cancel = cancel_put;
@@ -168,7 +168,7 @@ static enum err get(struct client *client, struct object_name *name, const struc
 	stream_init(&download.stream, fd);
 	if (!isatty(fd)) /* the two would mix */
 		start_progress(client, "get", count_get, &download);
-	download.get = object_get_start(client->session, name, range, &sink, on_get_done);
+	download.get = object_get_start(client->uplink, name, range, &sink, on_get_done);
 	client->cancel = cancel_get;
 	client->cancel_arg = &download;
 	err = client_wait(client);

@@ -71,7 +71,7 @@ static void drop_units(struct gather *gather, uint32_t index)
 	if (stripe->units == NULL)
 		return;
 	for (uint32_t i = 0; i < gather->transfer->policy.total; i++)
-		buffers_give(gather->transfer->session->blocks, stripe->units[i]);
+		buffers_give(gather->transfer->uplink->blocks, stripe->units[i]);
 	free(stripe->units);
 	stripe->units = NULL;
 }
@@ -190,13 +190,13 @@ static void make_room(struct gather *gather, struct gather_stripe *stripe)
 {
 	for (uint32_t i = 0; i < gather->range.layout.required; i++) {
 		if (erasure_set_has(&stripe->wanted, i) && stripe->units[i] == NULL)
-			stripe->units[i] = buffers_take(gather->transfer->session->blocks);
+			stripe->units[i] = buffers_take(gather->transfer->uplink->blocks);
 	}
 }
 
 void gather_retry(struct gather *gather)
 {
-	struct session *session = gather->transfer->session;
+	struct uplink *uplink = gather->transfer->uplink;
 
 	if (gather->decoding || gather->head > gather->last || !gather->stripes[gather->head].complete)
 		return;
@@ -205,7 +205,7 @@ void gather_retry(struct gather *gather)
 	gather->decoding = true;
 	gather->plain = buffers_take(gather->transfer->plain);
 	make_room(gather, &gather->stripes[gather->head]);
-	pool_submit(session->pool, decode, session->loop, on_decoded, gather);
+	pool_submit(uplink->pool, decode, uplink->loop, on_decoded, gather);
 }
 
 static bool would_complete(const struct gather *gather, const struct gather_stripe *stripe,
@@ -220,7 +220,7 @@ void gather_add(struct gather *gather, uint32_t index, uint32_t unit, uint8_t *d
 
 	assert(index >= gather->first && index <= gather->last && unit < gather->transfer->policy.total);
 	if (stripe->complete || erasure_set_has(&stripe->have, unit)) {
-		buffers_give(gather->transfer->session->blocks, data);
+		buffers_give(gather->transfer->uplink->blocks, data);
 		return;
 	}
 	stripe->units[unit] = data;

@@ -47,7 +47,7 @@ uint32_t gather_last(const struct gather *gather);
 uint32_t gather_head(const struct gather *gather);
 uint32_t gather_incomplete(const struct gather *gather);
 
-/* Unit `unit` of a stripe, proved; `data` (of session->blocks) is the gather's from now on. */
+/* Unit `unit` of a stripe, proved; `data` (of uplink->blocks) is the gather's from now on. */
 void gather_add(struct gather *gather, uint32_t stripe, uint32_t unit, uint8_t *data);
 /* With the units of these pieces besides what is here, every stripe would be complete. */
 bool gather_suffices(const struct gather *gather, const struct erasure_set *coming);

@@ -12,7 +12,7 @@
 #define PAGE 1000
 
 struct lister {
-	struct session *session;
+	struct uplink *uplink;
 	char bucket[64];
 	struct secret *bucket_key;
 	uint8_t prefix[MESSAGE_PATH_MAX];
@@ -75,14 +75,14 @@ static bool on_buckets(const struct message *message, enum err err, const char *
 	return false;
 }
 
-void listing_buckets(struct session *session, listing_done *done, void *arg)
+void listing_buckets(struct uplink *uplink, listing_done *done, void *arg)
 {
 	struct lister *lister = memory_new(1, sizeof(*lister));
 	struct message message = {.type = MSG_LIST_BUCKETS};
 
 	lister->done = done;
 	lister->arg = arg;
-	metadata_ask(session->metadata, &message, MSG_BUCKETS, on_buckets, lister);
+	metadata_ask(uplink->metadata, &message, MSG_BUCKETS, on_buckets, lister);
 }
 
 static void take_object(struct lister *lister, const struct item_object *item)
@@ -145,21 +145,21 @@ static void ask_page(struct lister *lister)
 	message.list_objects.after = bytes_of(lister->after, lister->after_len);
 	message.list_objects.recursive = lister->recursive;
 	message.list_objects.limit = PAGE;
-	metadata_ask(lister->session->metadata, &message, MSG_OBJECTS, on_objects, lister);
+	metadata_ask(lister->uplink->metadata, &message, MSG_OBJECTS, on_objects, lister);
 }
 
-void listing_objects(struct session *session, const struct listing_request *request, listing_done *done, void *arg)
+void listing_objects(struct uplink *uplink, const struct listing_request *request, listing_done *done, void *arg)
 {
 	struct lister *lister = memory_new(1, sizeof(*lister));
 	struct writer w;
 	enum err err;
 
-	lister->session = session;
+	lister->uplink = uplink;
 	snprintf(lister->bucket, sizeof(lister->bucket), "%s", request->bucket);
 	lister->recursive = request->recursive;
 	lister->done = done;
 	lister->arg = arg;
-	lister->bucket_key = path_bucket_key(session->access->root, bytes_of_text(request->bucket));
+	lister->bucket_key = path_bucket_key(uplink->access->root, bytes_of_text(request->bucket));
 	writer_init(&w, lister->prefix, sizeof(lister->prefix));
 	err = path_encrypt(lister->bucket_key, bytes_of_text(request->folder), &w);
 	if (err != ERR_OK) {

@@ -6,7 +6,7 @@
 #ifndef GRANARY_UPLINK_LISTING_H
 #define GRANARY_UPLINK_LISTING_H
 
-#include "uplink/session.h"
+#include "uplink/uplink.h"
 
 struct listing_entry {
 	char *name; /* path below the bucket, a folder's with '/' at the end; or the bucket's name */
@@ -26,7 +26,7 @@ struct listing {
  * sentence in `why`; it dies with the call. */
 typedef void listing_done(void *arg, const struct listing *listing, enum err err, const char *why);
 
-void listing_buckets(struct session *session, listing_done *done, void *arg);
+void listing_buckets(struct uplink *uplink, listing_done *done, void *arg);
 
 struct listing_request {
 	const char *bucket;
@@ -35,6 +35,6 @@ struct listing_request {
 };
 
 /* Of a folder that is an object as well, or only an object, the listing is what is below it. */
-void listing_objects(struct session *session, const struct listing_request *request, listing_done *done, void *arg);
+void listing_objects(struct uplink *uplink, const struct listing_request *request, listing_done *done, void *arg);
 
 #endif

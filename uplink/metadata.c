@@ -10,35 +10,35 @@
 #define CALL_TIMEOUT_MS 30000
 #define WHY_MAX 640
 
-struct call {
+struct metadata_call {
 	struct metadata *metadata;
 	uint32_t request;
 	uint16_t expected;
 	metadata_answer *answer;
 	void *arg;
-	struct call *prev, *next;
+	struct metadata_call *prev, *next;
 };
 
 struct metadata {
-	struct session *session;
+	struct uplink *uplink;
 	struct endpoint satellite;
 	bool pinned;
 	bool closing;
 	bool mismatch; /* the connection in use was refused because of its domain */
 	struct peer *peer;
-	struct call *calls;
+	struct metadata_call *calls;
 };
 
 static void on_ready(struct peer *peer, const struct msg_hello *hello, void *arg)
 {
 	struct metadata *metadata = arg;
-	struct session *session = metadata->session;
+	struct uplink *uplink = metadata->uplink;
 
 	if (!metadata->pinned) {
-		domain_init(&session->domain, hello->chain_id, &hello->contract);
+		domain_init(&uplink->domain, hello->chain_id, &hello->contract);
 		metadata->pinned = true;
 	}
-	if (hello->chain_id == session->domain.chain_id && address_equal(&hello->contract, &session->domain.contract))
+	if (hello->chain_id == uplink->domain.chain_id && address_equal(&hello->contract, &uplink->domain.contract))
 		return;
 	metadata->mismatch = true;
 	channel_abort(peer_channel(peer));
@@ -57,7 +57,7 @@ static void on_closed(struct peer *peer, enum err err, const char *why, void *ar
 static const struct peer_events satellite_events = {.ready = on_ready, .closed = on_closed};
 
 /* Tell the caller; true when it wants more. */
-static bool tell(struct call *call, const struct message *message, enum err err, const char *what)
+static bool tell(struct metadata_call *call, const struct message *message, enum err err, const char *what)
 {
 	char why[WHY_MAX];
 
@@ -68,7 +68,7 @@ static bool tell(struct call *call, const struct message *message, enum err err,
 	return false;
 }
 
-static bool tell_error(struct call *call, const struct msg_error *error)
+static bool tell_error(struct metadata_call *call, const struct msg_error *error)
 {
 	enum refusal code = (enum refusal)error->code;
 	char text[WHY_MAX - 16];
@@ -82,7 +82,7 @@ static bool tell_error(struct call *call, const struct msg_error *error)
 
 static void on_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
 {
-	struct call *call = arg;
+	struct metadata_call *call = arg;
 	struct metadata *metadata = call->metadata;
 	bool more;
 
@@ -104,11 +104,11 @@ static void on_answer(struct peer *peer, const struct message *message, enum err
 	free(call);
 }
 
-struct metadata *metadata_new(struct session *session, const struct endpoint *satellite, bool pinned)
+struct metadata *metadata_new(struct uplink *uplink, const struct endpoint *satellite, bool pinned)
 {
 	struct metadata *metadata = memory_new(1, sizeof(*metadata));
 
-	metadata->session = session;
+	metadata->uplink = uplink;
 	metadata->satellite = *satellite;
 	metadata->pinned = pinned;
 	return metadata;
@@ -123,16 +123,16 @@ void metadata_free(struct metadata *metadata)
 	free(metadata);
 }
 
-struct call *metadata_ask(struct metadata *metadata, struct message *message, enum message_type expected,
+struct metadata_call *metadata_ask(struct metadata *metadata, struct message *message, enum message_type expected,
 			  metadata_answer *answer, void *arg)
 {
-	struct session *session = metadata->session;
-	struct call *call = memory_new(1, sizeof(*call));
+	struct uplink *uplink = metadata->uplink;
+	struct metadata_call *call = memory_new(1, sizeof(*call));
 
 	if (metadata->peer == NULL) {
 		metadata->mismatch = false;
-		metadata->peer = peer_connect(loop_base(session->loop), session->key, &metadata->satellite,
-					      &channel_default_limits, &session->hello, &satellite_events, metadata);
+		metadata->peer = peer_connect(loop_base(uplink->loop), uplink->key, &metadata->satellite,
+					      &channel_default_limits, &uplink->hello, &satellite_events, metadata);
 	}
 	call->metadata = metadata;
 	call->expected = (uint16_t)expected;
@@ -143,7 +143,7 @@ struct call *metadata_ask(struct metadata *metadata, struct message *message, en
 	return call;
 }
 
-void call_cancel(struct call *call)
+void metadata_cancel(struct metadata_call *call)
 {
 	if (call == NULL)
 		return;

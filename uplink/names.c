@@ -27,7 +27,7 @@ int names_list(struct client *client, const struct location *location, struct na
 	if (len > 0 && ret->folder[len - 1] == '/')
 		ret->folder[len - 1] = '\0';
 	request.folder = ret->folder;
-	listing_objects(client->session, &request, on_listing, ret);
+	listing_objects(client->uplink, &request, on_listing, ret);
 	if (client_wait(client) == ERR_OK)
 		return 0;
 	return client_fail(client, "cannot list %s%s/%s", LOCATION_SCHEME, location->bucket, ret->folder);

@@ -21,12 +21,12 @@
 
 struct object_get {
 	uint32_t magic;
-	struct session *session;
+	struct uplink *uplink;
 	struct object_name name;
 	struct object_sink sink;
 	object_get_done *done;
 	struct object_range range;
-	struct call *call; /* GET_OBJECT */
+	struct metadata_call *call; /* GET_OBJECT */
 	struct object_facts facts;
 	struct transfer *transfer; /* from OBJECT on */
 	uint64_t next;		   /* the first byte that no segment was begun for */
@@ -71,7 +71,7 @@ static void finish_when_idle(struct object_get *get)
 	if (get->writing || get->finishing)
 		return;
 	get->finishing = true;
-	loop_post(get->session->loop, finish, get);
+	loop_post(get->uplink->loop, finish, get);
 }
 
 static void drop_parts(struct object_get *get, uint32_t from)
@@ -89,7 +89,7 @@ static void fail(struct object_get *get, enum err err, const char *why)
 	get->failed = true;
 	get->outcome = err;
 	snprintf(get->why, sizeof(get->why), "%s", why);
-	call_cancel(get->call);
+	metadata_cancel(get->call);
 	get->call = NULL;
 	for (uint32_t i = 0; i < get->count; i++)
 		segment_get_cancel(get->segments[i]);
@@ -132,7 +132,7 @@ static void write_next(struct object_get *get)
 	if (get->writing || get->part_count == 0)
 		return;
 	get->writing = true;
-	pool_submit(get->session->files, write_part, get->session->loop, on_written, get);
+	pool_submit(get->uplink->files, write_part, get->uplink->loop, on_written, get);
 }
 
 static bool may_decode(void *arg, struct segment_get *segment)
@@ -236,10 +236,10 @@ static bool on_object(const struct message *message, enum err err, const char *w
 	assert(get->magic == GET_MAGIC);
 	get->call = NULL;
 	if (err == ERR_OK)
-		err = object_facts_take(get->session, &get->name, &message->object, &get->facts, &why);
+		err = object_facts_take(get->uplink, &get->name, &message->object, &get->facts, &why);
 	if (err == ERR_OK) {
 		why = "the satellite's redundancy policy makes no sense";
-		err = transfer_new(get->session, &get->facts.policy, &get->name, &get->facts.version, &get->transfer);
+		err = transfer_new(get->uplink, &get->facts.policy, &get->name, &get->facts.version, &get->transfer);
 	}
 	if (err == ERR_OK && get->range.from > 0 && get->range.from >= get->facts.size) {
 		why = "the range begins past the end";
@@ -260,14 +260,14 @@ static bool on_object(const struct message *message, enum err err, const char *w
 	return false;
 }
 
-struct object_get *object_get_start(struct session *session, struct object_name *name, const struct object_range *range,
+struct object_get *object_get_start(struct uplink *uplink, struct object_name *name, const struct object_range *range,
 				    const struct object_sink *sink, object_get_done *done)
 {
 	struct object_get *get = memory_new(1, sizeof(*get));
 	struct message message = {.type = MSG_GET_OBJECT};
 
 	get->magic = GET_MAGIC;
-	get->session = session;
+	get->uplink = uplink;
 	get->name = *name;
 	name->key = NULL;
 	get->range = *range;
@@ -275,7 +275,7 @@ struct object_get *object_get_start(struct session *session, struct object_name 
 	get->done = done;
 	message.get_object.bucket = bytes_of_text(get->name.bucket);
 	message.get_object.path = bytes_of(get->name.path, get->name.path_len);
-	get->call = metadata_ask(session->metadata, &message, MSG_OBJECT, on_object, get);
+	get->call = metadata_ask(uplink->metadata, &message, MSG_OBJECT, on_object, get);
 	return get;
 }
 

@@ -25,12 +25,12 @@
 
 struct object_put {
 	uint32_t magic;
-	struct session *session;
+	struct uplink *uplink;
 	struct object_name name;
 	struct object_put_request request;
 	object_put_done *done;
 	void *arg;
-	struct call *call; /* BEGIN_OBJECT, INLINE_SEGMENT, COMMIT_OBJECT or ABORT_OBJECT */
+	struct metadata_call *call; /* BEGIN_OBJECT, INLINE_SEGMENT, COMMIT_OBJECT or ABORT_OBJECT */
 	struct bytes32 version;
 	struct transfer *transfer;  /* from OBJECT_BEGUN on */
 	struct stripes_plain plain; /* the segment being read */
@@ -81,7 +81,7 @@ static void finish_when_idle(struct object_put *put)
 	if (put->reading || put->call != NULL || put->finishing)
 		return;
 	put->finishing = true;
-	loop_post(put->session->loop, finish, put);
+	loop_post(put->uplink->loop, finish, put);
 }
 
 static bool on_aborted(const struct message *message, enum err err, const char *why, void *arg)
@@ -111,13 +111,13 @@ static void fail(struct object_put *put, enum err err, const char *why)
 		segment_put_cancel(put->segments[i]);
 	put->count = 0;
 	put->newest = NULL;
-	call_cancel(put->call);
+	metadata_cancel(put->call);
 	put->call = NULL;
 	if (put->reading && put->request.source.stop != NULL)
 		put->request.source.stop(put->request.source.arg);
 	if (put->transfer != NULL) {
 		message.abort_object.version = put->version;
-		put->call = metadata_ask(put->session->metadata, &message, MSG_DONE, on_aborted, put);
+		put->call = metadata_ask(put->uplink->metadata, &message, MSG_DONE, on_aborted, put);
 	}
 	finish_when_idle(put);
 }
@@ -230,7 +230,7 @@ static void send_inline(struct object_put *put)
 	message.inline_segment.plain_size = len;
 	message.inline_segment.wrapped_key = bytes_of(wrapped, sizeof(wrapped));
 	message.inline_segment.data = bytes_of(unit, len + CRYPTO_TAG);
-	put->call = metadata_ask(put->session->metadata, &message, MSG_DONE, on_inline_done, put);
+	put->call = metadata_ask(put->uplink->metadata, &message, MSG_DONE, on_inline_done, put);
 }
 
 static bool on_object_committed(const struct message *message, enum err err, const char *why, void *arg)
@@ -273,7 +273,7 @@ static void advance(struct object_put *put)
 	message.commit_object.plain_size = put->begun;
 	message.commit_object.metadata = writer_bytes(&w);
 	put->committing = true;
-	put->call = metadata_ask(put->session->metadata, &message, MSG_DONE, on_object_committed, put);
+	put->call = metadata_ask(put->uplink->metadata, &message, MSG_DONE, on_object_committed, put);
 }
 
 static void set_newest_last(struct object_put *put, bool last)
@@ -366,7 +366,7 @@ static void read_more(struct object_put *put)
 		return;
 	put->plain.stripe[put->plain.size / room] = buffers_take(put->transfer->plain);
 	put->reading = true;
-	pool_submit(put->session->files, read_stripe, put->session->loop, on_read, put);
+	pool_submit(put->uplink->files, read_stripe, put->uplink->loop, on_read, put);
 }
 
 static bool on_begun(const struct message *message, enum err err, const char *why, void *arg)
@@ -384,7 +384,7 @@ static bool on_begun(const struct message *message, enum err err, const char *wh
 	begun = &message->object_begun;
 	policy = (struct policy){begun->required, begun->repair, begun->success, begun->total};
 	put->version = begun->version;
-	err = transfer_new(put->session, &policy, &put->name, &begun->version, &put->transfer);
+	err = transfer_new(put->uplink, &policy, &put->name, &begun->version, &put->transfer);
 	if (err != ERR_OK) {
 		fail(put, err, "satellite: its redundancy policy makes no sense");
 		return false;
@@ -393,14 +393,14 @@ static bool on_begun(const struct message *message, enum err err, const char *wh
 	return false;
 }
 
-struct object_put *object_put_start(struct session *session, struct object_name *name,
+struct object_put *object_put_start(struct uplink *uplink, struct object_name *name,
 				    const struct object_put_request *request, object_put_done *done, void *arg)
 {
 	struct object_put *put = memory_new(1, sizeof(*put));
 	struct message message = {.type = MSG_BEGIN_OBJECT};
 
 	put->magic = PUT_MAGIC;
-	put->session = session;
+	put->uplink = uplink;
 	put->name = *name;
 	name->key = NULL;
 	put->request = *request;
@@ -409,7 +409,7 @@ struct object_put *object_put_start(struct session *session, struct object_name 
 	message.begin_object.bucket = bytes_of_text(put->name.bucket);
 	message.begin_object.path = bytes_of(put->name.path, put->name.path_len);
 	message.begin_object.expires = request->expires;
-	put->call = metadata_ask(session->metadata, &message, MSG_OBJECT_BEGUN, on_begun, put);
+	put->call = metadata_ask(uplink->metadata, &message, MSG_OBJECT_BEGUN, on_begun, put);
 	return put;
 }
 

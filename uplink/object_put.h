@@ -9,11 +9,11 @@
 #define GRANARY_UPLINK_OBJECT_PUT_H
 
 #include "uplink/object_name.h"
-#include "uplink/session.h"
+#include "uplink/uplink.h"
 
 /* Where the bytes come from. */
 struct object_source {
-	/* Up to `len` bytes, 0 at the end; called in the session's file thread, may block. On failure a sentence goes
+	/* Up to `len` bytes, 0 at the end; called in the uplink's file thread, may block. On failure a sentence goes
 	 * to *ret_why. */
 	enum err (*read)(void *arg, uint8_t *buffer, size_t len, size_t *ret_len, const char **ret_why);
 	/* Make a read that blocks return; called from the loop's thread when the put is given up. May be NULL. */
@@ -34,7 +34,7 @@ struct object_put;
 typedef void object_put_done(void *arg, enum err err, const char *why);
 
 /* Start. The name is taken over, on success or not; the request is copied but for its type and source's arg. */
-struct object_put *object_put_start(struct session *session, struct object_name *name,
+struct object_put *object_put_start(struct uplink *uplink, struct object_name *name,
 				    const struct object_put_request *request, object_put_done *done, void *arg);
 /* Give up: `done` follows with ERR_CANCELLED, when the satellite has forgotten the object; or with ERR_OK, when its
  * commit was under way already. */

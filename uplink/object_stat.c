@@ -9,7 +9,7 @@
 #include "uplink/segment.h"
 
 struct stat_call {
-	struct session *session;
+	struct uplink *uplink;
 	struct object_name name;
 	object_stat_done *done;
 	void *arg;
@@ -34,11 +34,11 @@ static enum err check_size(const struct msg_object *object, const struct crypto_
 	return ERR_OK;
 }
 
-enum err object_facts_take(const struct session *session, const struct object_name *name,
+enum err object_facts_take(const struct uplink *uplink, const struct object_name *name,
 			   const struct msg_object *object, struct object_facts *ret, const char **ret_why)
 {
 	const struct crypto_place place = {
-		.satellite = session->access->satellite.id,
+		.satellite = uplink->access->satellite.id,
 		.bucket = bytes_of_text(name->bucket),
 	};
 	uint8_t buffer[CRYPTO_METADATA_MAX];
@@ -70,24 +70,24 @@ static bool on_object(const struct message *message, enum err err, const char *w
 	struct object_facts facts;
 
 	if (err == ERR_OK)
-		err = object_facts_take(call->session, &call->name, &message->object, &facts, &why);
+		err = object_facts_take(call->uplink, &call->name, &message->object, &facts, &why);
 	call->done(call->arg, err == ERR_OK ? &facts : NULL, err, why);
 	object_name_clear(&call->name);
 	free(call);
 	return false;
 }
 
-void object_stat(struct session *session, struct object_name *name, object_stat_done *done, void *arg)
+void object_stat(struct uplink *uplink, struct object_name *name, object_stat_done *done, void *arg)
 {
 	struct stat_call *call = memory_new(1, sizeof(*call));
 	struct message message = {.type = MSG_GET_OBJECT};
 
-	call->session = session;
+	call->uplink = uplink;
 	call->name = *name;
 	name->key = NULL;
 	call->done = done;
 	call->arg = arg;
 	message.get_object.bucket = bytes_of_text(call->name.bucket);
 	message.get_object.path = bytes_of(call->name.path, call->name.path_len);
-	metadata_ask(session->metadata, &message, MSG_OBJECT, on_object, call);
+	metadata_ask(uplink->metadata, &message, MSG_OBJECT, on_object, call);
 }

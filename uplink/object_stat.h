@@ -5,8 +5,8 @@
 #define GRANARY_UPLINK_OBJECT_STAT_H
 
 #include "uplink/object_name.h"
-#include "uplink/session.h"
 #include "uplink/transfer.h"
+#include "uplink/uplink.h"
 
 struct object_facts {
 	uint64_t size;	   /* bytes */
@@ -23,10 +23,10 @@ struct object_facts {
 typedef void object_stat_done(void *arg, const struct object_facts *facts, enum err err, const char *why);
 
 /* Ask the satellite. The name is taken over. */
-void object_stat(struct session *session, struct object_name *name, object_stat_done *done, void *arg);
+void object_stat(struct uplink *uplink, struct object_name *name, object_stat_done *done, void *arg);
 
 /* The answer to GET_OBJECT, decrypted and checked. ERR_AUTH, ERR_FORMAT, ERR_PROTOCOL with words in *ret_why. */
-enum err object_facts_take(const struct session *session, const struct object_name *name,
+enum err object_facts_take(const struct uplink *uplink, const struct object_name *name,
 			   const struct msg_object *object, struct object_facts *ret, const char **ret_why) WARN_UNUSED;
 
 #endif

@@ -15,11 +15,11 @@
 
 struct piece_get {
 	uint32_t magic;
-	struct session *session;
-	const struct ticket *ticket;
+	struct uplink *uplink;
+	const struct permit *permit;
 	const struct piece_sink *sink; /* NULL once cancelled or done */
 	void *arg;
-	struct bytes32 root; /* the ticket may go before the last check comes back */
+	struct bytes32 root; /* the permit may go before the last check comes back */
 	struct piece_range range;
 	uint32_t window;
 	uint32_t arrived; /* blocks */
@@ -45,7 +45,7 @@ struct check {
 
 static const struct id *node_of(const struct piece_get *get)
 {
-	return &get->ticket->endpoint.id;
+	return &get->permit->endpoint.id;
 }
 
 /* Nothing more from the node. Fine when it was done before. */
@@ -84,7 +84,7 @@ static void finish(struct piece_get *get, enum err err, const char *why)
 
 static void fail(struct piece_get *get, enum trace_level level, enum err err, const char *why)
 {
-	trace_event(get->session->trace, node_of(get), level, "get of piece %u: %s", get->ticket->number, why);
+	trace_event(get->uplink->trace, node_of(get), level, "get of piece %u: %s", get->permit->number, why);
 	finish(get, err, why);
 }
 
@@ -139,13 +139,13 @@ static void check_block(void *arg)
 /* The sink may cancel the get from inside its call. */
 static void pass_on(struct piece_get *get, struct check *check)
 {
-	struct session *session = get->session;
+	struct uplink *uplink = get->uplink;
 	uint8_t *data = check->data;
 
 	check->data = NULL;
 	get->proved++;
 	get->idle_ticks = 0;
-	trace_add(session->trace, node_of(get), TRACE_BYTES_RECEIVED, check->len);
+	trace_add(uplink->trace, node_of(get), TRACE_BYTES_RECEIVED, check->len);
 	get->sink->block(get->arg, check->block, data, check->len);
 	if (get->sink == NULL)
 		return;
@@ -153,7 +153,7 @@ static void pass_on(struct piece_get *get, struct check *check)
 		send_order(get);
 		return;
 	}
-	trace_add(session->trace, node_of(get), TRACE_PIECES_GOT, 1);
+	trace_add(uplink->trace, node_of(get), TRACE_PIECES_GOT, 1);
 	finish(get, ERR_OK, "");
 }
 
@@ -171,7 +171,7 @@ static void on_checked(void *arg)
 	} else if (get->sink != NULL) {
 		pass_on(get, check);
 	}
-	buffers_give(get->session->blocks, check->data);
+	buffers_give(get->uplink->blocks, check->data);
 	free(check);
 	get->checking--;
 	free_when_idle(get);
@@ -202,7 +202,7 @@ static void take_block(struct piece_get *get, const struct msg_data *data)
 	check = memory_new(1, sizeof(*check));
 	check->get = get;
 	check->block = data->block;
-	check->data = buffers_take(get->session->blocks);
+	check->data = buffers_take(get->uplink->blocks);
 	check->len = data->payload.len;
 	memcpy(check->data, data->payload.data, data->payload.len);
 	check->siblings_len = data->siblings.len;
@@ -214,7 +214,7 @@ static void take_block(struct piece_get *get, const struct msg_data *data)
 		extend_order(get, get->arrived); /* the last block may have come on the slack: owe for it too */
 		hang_up(get);
 	}
-	pool_submit(get->session->pool, check_block, get->session->loop, on_checked, check);
+	pool_submit(get->uplink->pool, check_block, get->uplink->loop, on_checked, check);
 }
 
 static void on_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
@@ -257,7 +257,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-struct piece_get *piece_get_start(struct session *session, const struct ticket *ticket, const struct piece_range *range,
+struct piece_get *piece_get_start(struct uplink *uplink, const struct permit *permit, const struct piece_range *range,
 				  uint32_t window, const struct piece_sink *sink, void *arg)
 {
 	struct piece_get *get = memory_new(1, sizeof(*get));
@@ -265,23 +265,23 @@ struct piece_get *piece_get_start(struct session *session, const struct ticket *
 	const struct timeval interval = {.tv_sec = TICK_SECONDS};
 
 	get->magic = GET_MAGIC;
-	get->session = session;
-	get->ticket = ticket;
-	get->root = ticket->root;
+	get->uplink = uplink;
+	get->permit = permit;
+	get->root = permit->root;
 	get->sink = sink;
 	get->arg = arg;
 	get->range = *range;
 	get->window = window;
-	get->credit = (struct credit){.ticket = ticket, .domain = &session->domain, .key = session->key};
-	get->tick = event_new(loop_base(session->loop), -1, EV_PERSIST, on_tick, get);
+	get->credit = (struct credit){.permit = permit, .domain = &uplink->domain, .key = uplink->key};
+	get->tick = event_new(loop_base(uplink->loop), -1, EV_PERSIST, on_tick, get);
 	event_add(get->tick, &interval);
 	get->link = (struct link_user){.drained = send_order, .arg = get};
-	trace_contact(session->trace, node_of(get));
-	dialer_acquire(session->dialer, &ticket->endpoint, &get->link);
-	message.get.piece = ticket->allocation.piece;
+	trace_contact(uplink->trace, node_of(get));
+	dialer_acquire(uplink->dialer, &permit->endpoint, &get->link);
+	message.get.piece = permit->allocation.piece;
 	message.get.offset = (uint64_t)range->first * TREE_BLOCK;
 	message.get.length = range_bytes(get, range->count);
-	message.get.allocation = bytes_of(ticket->wire, ticket->wire_len);
+	message.get.allocation = bytes_of(permit->wire, permit->wire_len);
 	get->request = peer_ask(link_peer(&get->link), &message, 0, on_answer, get);
 	send_order(get);
 	return get;
@@ -298,7 +298,7 @@ void piece_get_set_window(struct piece_get *get, uint32_t window)
 void piece_get_cancel(struct piece_get *get)
 {
 	assert(get->magic == GET_MAGIC && get->sink != NULL);
-	trace_event(get->session->trace, node_of(get), TRACE_EVENT, "get of piece %u: cancelled", get->ticket->number);
+	trace_event(get->uplink->trace, node_of(get), TRACE_EVENT, "get of piece %u: cancelled", get->permit->number);
 	send_cancel(get);
 	detach(get);
 	free_when_idle(get);

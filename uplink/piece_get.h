@@ -8,8 +8,8 @@
 #ifndef GRANARY_UPLINK_PIECE_GET_H
 #define GRANARY_UPLINK_PIECE_GET_H
 
-#include "uplink/session.h"
-#include "uplink/ticket.h"
+#include "uplink/uplink.h"
+#include "uplink/permit.h"
 
 struct piece_range {
 	uint64_t piece_size;
@@ -18,7 +18,7 @@ struct piece_range {
 };
 
 struct piece_sink {
-	/* Block `block` is here and proved; in any order. `data` is one of session->blocks and the sink's from now on.
+	/* Block `block` is here and proved; in any order. `data` is one of uplink->blocks and the sink's from now on.
 	 * The get may be cancelled from inside. */
 	void (*block)(void *arg, uint32_t block, uint8_t *data, size_t len);
 	/* The last call: ERR_OK when the sink has the whole range; ERR_CORRUPT when the node sent wrong bytes. The get
@@ -28,9 +28,9 @@ struct piece_sink {
 
 struct piece_get;
 
-/* `ticket` and `sink` must outlive the get. `window`: how many blocks of the range the sink has room for. Nothing is
+/* `permit` and `sink` must outlive the get. `window`: how many blocks of the range the sink has room for. Nothing is
  * called back from inside these three. */
-struct piece_get *piece_get_start(struct session *session, const struct ticket *ticket, const struct piece_range *range,
+struct piece_get *piece_get_start(struct uplink *uplink, const struct permit *permit, const struct piece_range *range,
 				  uint32_t window, const struct piece_sink *sink, void *arg);
 /* The window grew. */
 void piece_get_set_window(struct piece_get *get, uint32_t window);

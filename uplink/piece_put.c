@@ -13,8 +13,8 @@
 
 struct piece_put {
 	uint32_t magic;
-	struct session *session;
-	const struct ticket *ticket;
+	struct uplink *uplink;
+	const struct permit *permit;
 	uint64_t size; /* of the piece */
 	const struct piece_source *source;
 	void *arg;
@@ -30,7 +30,7 @@ struct piece_put {
 
 static const struct id *node_of(const struct piece_put *put)
 {
-	return &put->ticket->endpoint.id;
+	return &put->permit->endpoint.id;
 }
 
 static void put_free(struct piece_put *put)
@@ -51,7 +51,7 @@ static void fail(struct piece_put *put, enum trace_level level, enum err err, co
 {
 	struct piece_receipt result = {.err = err, .why = why};
 
-	trace_event(put->session->trace, node_of(put), level, "put of piece %u: %s", put->ticket->number, why);
+	trace_event(put->uplink->trace, node_of(put), level, "put of piece %u: %s", put->permit->number, why);
 	finish(put, &result);
 }
 
@@ -63,9 +63,9 @@ static void take_receipt(struct piece_put *put, struct bytes wire)
 	struct piece_receipt result = {.err = ERR_OK, .receipt = wire};
 	struct bytes32 root;
 	const struct receipt_facts facts = {
-		.domain = &put->session->domain,
-		.allocation = &put->ticket->allocation,
-		.allocation_hash = &put->ticket->hash,
+		.domain = &put->uplink->domain,
+		.allocation = &put->permit->allocation,
+		.allocation_hash = &put->permit->hash,
 		.root = &root,
 		.size = put->tree.size,
 	};
@@ -85,9 +85,9 @@ static void take_receipt(struct piece_put *put, struct bytes wire)
 		fail(put, TRACE_CHEAT, refusal_to_err(flaw), "receipt for something else");
 		return;
 	}
-	trace_event(put->session->trace, node_of(put), TRACE_EVENT, "put of piece %u: receipt for %llu bytes",
-		    put->ticket->number, (unsigned long long)put->tree.size);
-	trace_add(put->session->trace, node_of(put), TRACE_PIECES_PUT, 1);
+	trace_event(put->uplink->trace, node_of(put), TRACE_EVENT, "put of piece %u: receipt for %llu bytes",
+		    put->permit->number, (unsigned long long)put->tree.size);
+	trace_add(put->uplink->trace, node_of(put), TRACE_PIECES_PUT, 1);
 	finish(put, &result);
 }
 
@@ -135,7 +135,7 @@ static void send_block(struct piece_put *put, const struct piece_block *block)
 	peer_send(link_peer(&put->link), &message);
 	if (tree_add_hash(&put->tree, block->hash, block->data.len) != ERR_OK)
 		abort(); /* a source that breaks its contract */
-	trace_add(put->session->trace, node_of(put), TRACE_BYTES_SENT, block->data.len);
+	trace_add(put->uplink->trace, node_of(put), TRACE_BYTES_SENT, block->data.len);
 	put->idle_ticks = 0;
 }
 
@@ -192,7 +192,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	fail(put, TRACE_FAILURE, ERR_TIMEOUT, put->ended ? "no receipt" : "too slow");
 }
 
-struct piece_put *piece_put_start(struct session *session, const struct ticket *ticket, uint64_t size,
+struct piece_put *piece_put_start(struct uplink *uplink, const struct permit *permit, uint64_t size,
 				  const struct piece_source *source, void *arg)
 {
 	struct piece_put *put = memory_new(1, sizeof(*put));
@@ -200,20 +200,20 @@ struct piece_put *piece_put_start(struct session *session, const struct ticket *
 	const struct timeval interval = {.tv_sec = TICK_SECONDS};
 
 	put->magic = PUT_MAGIC;
-	put->session = session;
-	put->ticket = ticket;
+	put->uplink = uplink;
+	put->permit = permit;
 	put->size = size;
 	put->source = source;
 	put->arg = arg;
-	put->credit = (struct credit){.ticket = ticket, .domain = &session->domain, .key = session->key};
+	put->credit = (struct credit){.permit = permit, .domain = &uplink->domain, .key = uplink->key};
 	tree_init(&put->tree);
-	put->tick = event_new(loop_base(session->loop), -1, EV_PERSIST, on_tick, put);
+	put->tick = event_new(loop_base(uplink->loop), -1, EV_PERSIST, on_tick, put);
 	event_add(put->tick, &interval);
 	put->link = (struct link_user){.drained = pump, .arg = put};
-	trace_contact(session->trace, node_of(put));
-	dialer_acquire(session->dialer, &ticket->endpoint, &put->link);
-	message.put.piece = ticket->allocation.piece;
-	message.put.allocation = bytes_of(ticket->wire, ticket->wire_len);
+	trace_contact(uplink->trace, node_of(put));
+	dialer_acquire(uplink->dialer, &permit->endpoint, &put->link);
+	message.put.piece = permit->allocation.piece;
+	message.put.allocation = bytes_of(permit->wire, permit->wire_len);
 	put->request = peer_ask(link_peer(&put->link), &message, 0, on_answer, put);
 	pump(put);
 	return put;
@@ -229,7 +229,7 @@ void piece_put_cancel(struct piece_put *put)
 	struct message message = {.type = MSG_CANCEL, .request = put->request};
 
 	assert(put->magic == PUT_MAGIC && !put->pumping);
-	trace_event(put->session->trace, node_of(put), TRACE_EVENT, "put of piece %u: cancelled", put->ticket->number);
+	trace_event(put->uplink->trace, node_of(put), TRACE_EVENT, "put of piece %u: cancelled", put->permit->number);
 	peer_forget(link_peer(&put->link), put->request);
 	peer_send(link_peer(&put->link), &message);
 	put_free(put);

@@ -8,8 +8,8 @@
 #ifndef GRANARY_UPLINK_PIECE_PUT_H
 #define GRANARY_UPLINK_PIECE_PUT_H
 
-#include "uplink/session.h"
-#include "uplink/ticket.h"
+#include "uplink/uplink.h"
+#include "uplink/permit.h"
 
 #define PIECE_STALL_SECONDS 20 /* without progress, a node is given up */
 
@@ -40,8 +40,8 @@ struct piece_source {
 
 struct piece_put;
 
-/* `ticket` and `source` must outlive the put; `size` is the piece's. */
-struct piece_put *piece_put_start(struct session *session, const struct ticket *ticket, uint64_t size,
+/* `permit` and `source` must outlive the put; `size` is the piece's. */
+struct piece_put *piece_put_start(struct uplink *uplink, const struct permit *permit, uint64_t size,
 				  const struct piece_source *source, void *arg);
 /* The source has more. */
 void piece_put_wake(struct piece_put *put);

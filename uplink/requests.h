@@ -3,16 +3,16 @@
 #define GRANARY_UPLINK_REQUESTS_H
 
 #include "uplink/object_name.h"
-#include "uplink/session.h"
+#include "uplink/uplink.h"
 
 /* The one call back, from the loop, with a sentence in `why` on failure. */
 typedef void request_done(void *arg, enum err err, const char *why);
 
-/* Make the session's key a client of the satellite. */
-void request_enrol(struct session *session, const struct grant *grant, request_done *done, void *arg);
-void request_make_bucket(struct session *session, const char *bucket, request_done *done, void *arg);
+/* Make the uplink's key a client of the satellite. */
+void request_enrol(struct uplink *uplink, const struct grant *grant, request_done *done, void *arg);
+void request_make_bucket(struct uplink *uplink, const char *bucket, request_done *done, void *arg);
 /* Refused while it holds objects. */
-void request_remove_bucket(struct session *session, const char *bucket, request_done *done, void *arg);
-void request_remove_object(struct session *session, const struct object_name *name, request_done *done, void *arg);
+void request_remove_bucket(struct uplink *uplink, const char *bucket, request_done *done, void *arg);
+void request_remove_object(struct uplink *uplink, const struct object_name *name, request_done *done, void *arg);
 
 #endif

@@ -33,7 +33,7 @@ enum fetch_state {
 
 struct fetch {
 	struct segment_get *segment;
-	struct ticket ticket;
+	struct permit permit;
 	struct piece_get *get; /* while it runs */
 	enum fetch_state state;
 	uint32_t start; /* the first stripe it was asked for */
@@ -58,9 +58,9 @@ struct segment_get {
 	struct gather *gather;		/* NULL before the first answer, and for an inline segment */
 	struct gather_part inline_part; /* an inline segment, waiting for its turn */
 	struct fetch *fetches;
-	struct ticket *tickets; /* of the answer that is coming in, in parts */
-	uint32_t ticket_count;
-	struct call *call;
+	struct permit *permits; /* of the answer that is coming in, in parts */
+	uint32_t permit_count;
+	struct metadata_call *call;
 	unsigned asks;
 	bool trimmed;	/* the slowest of those asked first were dropped */
 	bool exhausted; /* the satellite has no other nodes: even slow ones are kept */
@@ -80,7 +80,7 @@ static void stop_fetch(struct fetch *fetch, enum fetch_state state)
 
 static void segment_free(struct segment_get *segment)
 {
-	call_cancel(segment->call);
+	metadata_cancel(segment->call);
 	while (segment->fetches != NULL) {
 		struct fetch *fetch = segment->fetches;
 
@@ -88,7 +88,7 @@ static void segment_free(struct segment_get *segment)
 		stop_fetch(fetch, FETCH_DONE);
 		free(fetch);
 	}
-	free(segment->tickets);
+	free(segment->permits);
 	gather_free(segment->gather);
 	buffers_give(segment->transfer->plain, segment->inline_part.buffer);
 	secret_free(segment->key);
@@ -112,12 +112,12 @@ static void finish(struct segment_get *segment, enum err err, const char *why)
 	segment_free(segment);
 }
 
-static void note_failure(struct segment_get *segment, const struct ticket *ticket, const char *why)
+static void note_failure(struct segment_get *segment, const struct permit *permit, const char *why)
 {
 	size_t len = strlen(segment->why);
 	char hex[KEY_ID_HEX];
 
-	id_to_hex(&ticket->endpoint.id, hex);
+	id_to_hex(&permit->endpoint.id, hex);
 	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
 }
 
@@ -127,7 +127,7 @@ static struct erasure_set running_set(const struct segment_get *segment)
 
 	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
 		if (fetch->state == FETCH_RUNNING && !fetch->slow)
-			erasure_set_add(&set, fetch->ticket.number);
+			erasure_set_add(&set, fetch->permit.number);
 	}
 	return set;
 }
@@ -204,7 +204,7 @@ static void on_block(void *arg, uint32_t block, uint8_t *data, size_t len)
 	assert(segment->magic == SEGMENT_MAGIC);
 	fetch->got++;
 	fetch->moved = clock_monotonic();
-	gather_add(segment->gather, block, fetch->ticket.number, data);
+	gather_add(segment->gather, block, fetch->permit.number, data);
 	incomplete = gather_incomplete(segment->gather);
 	if (!segment->trimmed && incomplete > segment->first)
 		trim(segment);
@@ -220,26 +220,26 @@ static void on_fetch_done(void *arg, enum err err, const char *why)
 	fetch->state = err == ERR_OK ? FETCH_DONE : FETCH_FAILED;
 	if (err == ERR_OK)
 		return;
-	note_failure(segment, &fetch->ticket, why);
+	note_failure(segment, &fetch->permit, why);
 	ensure_enough(segment);
 }
 
 static const struct piece_sink fetch_sink = {.block = on_block, .done = on_fetch_done};
 
-static void start_fetch(struct segment_get *segment, const struct ticket *ticket)
+static void start_fetch(struct segment_get *segment, const struct permit *permit)
 {
 	struct fetch *fetch = memory_new(1, sizeof(*fetch));
 	struct piece_range range = {.piece_size = segment->range.layout.piece_size};
 
 	fetch->segment = segment;
-	fetch->ticket = *ticket;
+	fetch->permit = *permit;
 	fetch->start = gather_incomplete(segment->gather);
 	fetch->moved = clock_monotonic();
 	fetch->next = segment->fetches;
 	segment->fetches = fetch;
 	range.first = fetch->start;
 	range.count = segment->last - fetch->start + 1;
-	fetch->get = piece_get_start(segment->transfer->session, &fetch->ticket, &range, window_of(segment, fetch),
+	fetch->get = piece_get_start(segment->transfer->uplink, &fetch->permit, &range, window_of(segment, fetch),
 				     &fetch_sink, fetch);
 }
 
@@ -292,30 +292,30 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* There are others now: drop those that hold us up. Or there are none: keep them. */
 static void settle_slow(struct segment_get *segment, bool replaced)
 {
-	struct session *session = segment->transfer->session;
+	struct uplink *uplink = segment->transfer->uplink;
 
 	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
 		if (fetch->state != FETCH_RUNNING || !fetch->slow)
 			continue;
 		if (replaced) {
-			trace_event(session->trace, &fetch->ticket.endpoint.id, TRACE_FAILURE,
-				    "get of piece %u: too slow, replaced", fetch->ticket.number);
-			note_failure(segment, &fetch->ticket, "too slow");
+			trace_event(uplink->trace, &fetch->permit.endpoint.id, TRACE_FAILURE,
+				    "get of piece %u: too slow, replaced", fetch->permit.number);
+			note_failure(segment, &fetch->permit, "too slow");
 			stop_fetch(fetch, FETCH_FAILED);
 		}
 		fetch->slow = false;
 	}
 }
 
-static bool is_useful(const struct segment_get *segment, const struct ticket *ticket)
+static bool is_useful(const struct segment_get *segment, const struct permit *permit)
 {
 	struct erasure_set running = running_set(segment);
 
-	if (erasure_set_has(&running, ticket->number))
+	if (erasure_set_has(&running, permit->number))
 		return false;
 	if (segment->asks > 1)
 		return !gather_suffices(segment->gather, &running);
-	return erasure_set_count(&segment->direct) == 0 || erasure_set_has(&segment->direct, ticket->number);
+	return erasure_set_count(&segment->direct) == 0 || erasure_set_has(&segment->direct, permit->number);
 }
 
 /* Start what the satellite gave: everything at first (the slowest are dropped soon), later only what is missing. */
@@ -324,16 +324,16 @@ static void start_fetches(struct segment_get *segment)
 	struct erasure_set running;
 	bool started = false;
 
-	if (segment->asks == 1 && segment->ticket_count <= segment->transfer->policy.required)
+	if (segment->asks == 1 && segment->permit_count <= segment->transfer->policy.required)
 		segment->trimmed = true;
-	for (uint32_t i = 0; i < segment->ticket_count; i++) {
-		if (!is_useful(segment, &segment->tickets[i]))
+	for (uint32_t i = 0; i < segment->permit_count; i++) {
+		if (!is_useful(segment, &segment->permits[i]))
 			continue;
-		start_fetch(segment, &segment->tickets[i]);
+		start_fetch(segment, &segment->permits[i]);
 		started = true;
 	}
-	free(segment->tickets);
-	segment->tickets = NULL;
+	free(segment->permits);
+	segment->permits = NULL;
 	if (segment->asks > 1) {
 		segment->direct = (struct erasure_set){0};
 		segment->exhausted = !started;
@@ -424,36 +424,36 @@ static const char *take_segment(struct segment_get *segment, const struct msg_se
 
 static bool is_taken(const struct segment_get *segment, uint16_t number)
 {
-	for (uint32_t i = 0; i < segment->ticket_count; i++) {
-		if (segment->tickets[i].number == number)
+	for (uint32_t i = 0; i < segment->permit_count; i++) {
+		if (segment->permits[i].number == number)
 			return true;
 	}
 	return false;
 }
 
 /* The allocations of one part of the answer. NULL, or what is wrong with one. */
-static const char *take_tickets(struct segment_get *segment, const struct list *pieces)
+static const char *take_permits(struct segment_get *segment, const struct list *pieces)
 {
-	const struct session *session = segment->transfer->session;
-	const struct ticket_facts facts = {
-		.satellite = &session->satellite,
-		.client = &session->client,
+	const struct uplink *uplink = segment->transfer->uplink;
+	const struct permit_facts facts = {
+		.satellite = &uplink->satellite,
+		.client = &uplink->client,
 		.action = ACTION_GET,
 		.limit = segment->limit,
 	};
 	struct item_allocation item;
-	struct ticket ticket;
+	struct permit permit;
 	struct reader r;
 	const char *why;
 
 	reader_init(&r, pieces->raw);
 	for (uint32_t i = 0; i < pieces->count; i++) {
 		list_next(&item_allocation_fields, &r, &item);
-		if (ticket_parse(&item, &facts, &ticket, &why) != ERR_OK)
+		if (permit_parse(&item, &facts, &permit, &why) != ERR_OK)
 			return why;
-		if (ticket.number >= segment->transfer->policy.total || is_taken(segment, ticket.number))
+		if (permit.number >= segment->transfer->policy.total || is_taken(segment, permit.number))
 			return "number";
-		segment->tickets[segment->ticket_count++] = ticket;
+		segment->permits[segment->permit_count++] = permit;
 	}
 	return NULL;
 }
@@ -473,7 +473,7 @@ static bool on_answer(const struct message *message, enum err err, const char *w
 	if (segment->key == NULL)
 		flaw = take_segment(segment, &message->segment);
 	if (flaw == NULL && segment->gather != NULL) {
-		flaw = take_tickets(segment, &message->segment.pieces);
+		flaw = take_permits(segment, &message->segment.pieces);
 		snprintf(text, sizeof(text), "satellite: bad allocation (%s)", flaw == NULL ? "" : flaw);
 		flaw = flaw == NULL ? NULL : text;
 	}
@@ -498,7 +498,7 @@ static uint32_t list_excluded(const struct segment_get *segment, struct writer *
 	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
 		if (fetch->state == FETCH_DONE || count == EXCLUDED_MAX)
 			continue;
-		item.node = fetch->ticket.allocation.node;
+		item.node = fetch->permit.allocation.node;
 		fields_encode(&item_node_fields, &item, w);
 		count++;
 	}
@@ -524,8 +524,8 @@ static void ask(struct segment_get *segment)
 	writer_init(&w, list, EXCLUDED_MAX * sizeof(struct item_node));
 	segment->limit =
 		bytes_from(segment, segment->gather == NULL ? segment->first : gather_incomplete(segment->gather));
-	segment->tickets = memory_new(transfer->policy.total, sizeof(*segment->tickets));
-	segment->ticket_count = 0;
+	segment->permits = memory_new(transfer->policy.total, sizeof(*segment->permits));
+	segment->permit_count = 0;
 	get->version = transfer->place.version;
 	get->number = segment->wanted.number;
 	get->limit = segment->limit;
@@ -538,7 +538,7 @@ static void ask(struct segment_get *segment)
 	get->excluded.count = list_excluded(segment, &w);
 	get->excluded = list_of(&w, get->excluded.count);
 	segment->asks++;
-	segment->call = metadata_ask(transfer->session->metadata, &message, MSG_SEGMENT, on_answer, segment);
+	segment->call = metadata_ask(transfer->uplink->metadata, &message, MSG_SEGMENT, on_answer, segment);
 	free(list);
 }
 
@@ -576,7 +576,7 @@ struct segment_get *segment_get_start(struct transfer *transfer, const struct se
 	segment->range.from = wanted->from;
 	segment->range.to = wanted->to;
 	segment->window = window;
-	segment->tick = event_new(loop_base(transfer->session->loop), -1, EV_PERSIST, on_tick, segment);
+	segment->tick = event_new(loop_base(transfer->uplink->loop), -1, EV_PERSIST, on_tick, segment);
 	event_add(segment->tick, &interval);
 	plan(segment);
 	ask(segment);

@@ -18,7 +18,7 @@
 
 struct piece {
 	struct segment_put *segment;
-	struct ticket ticket;
+	struct permit permit;
 	struct piece_put *put; /* NULL when not running */
 	uint32_t at;	       /* the stripe it is at */
 	bool receipted;
@@ -36,7 +36,7 @@ struct segment_put {
 	uint64_t piece_size;
 	struct stripes *stripes;		/* NULL once sent */
 	uint8_t wrapped_key[2][CRYPTO_WRAPPED]; /* for not last, and last; made when the stripes go */
-	struct call *call;
+	struct metadata_call *call;
 	struct bytes32 segment; /* the attempt's name */
 	unsigned attempt;
 	struct piece *pieces;
@@ -76,7 +76,7 @@ static void forget_attempt(struct segment_put *segment)
 
 static void segment_free(struct segment_put *segment)
 {
-	call_cancel(segment->call);
+	metadata_cancel(segment->call);
 	forget_attempt(segment);
 	stripes_free(segment->stripes);
 	transfer_release(segment->transfer);
@@ -101,15 +101,15 @@ static void finish(struct segment_put *segment, enum err err, const char *why)
 }
 
 /* Remember a node that failed: for the satellite, and for the person who reads why. */
-static void note_failure(struct segment_put *segment, const struct ticket *ticket, const char *why)
+static void note_failure(struct segment_put *segment, const struct permit *permit, const char *why)
 {
 	size_t len = strlen(segment->why);
 	char hex[KEY_ID_HEX];
 
-	id_to_hex(&ticket->endpoint.id, hex);
+	id_to_hex(&permit->endpoint.id, hex);
 	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
 	if (segment->excluded_count < EXCLUDED_MAX)
-		segment->excluded[segment->excluded_count++].node = ticket->allocation.node;
+		segment->excluded[segment->excluded_count++].node = permit->allocation.node;
 }
 
 static void commit(struct segment_put *segment);
@@ -149,7 +149,7 @@ static enum piece_next next_block(void *arg, uint32_t index, struct piece_block 
 {
 	struct piece *piece = arg;
 
-	return stripes_next(piece->segment->stripes, piece->ticket.number, &piece->at, index, ret);
+	return stripes_next(piece->segment->stripes, piece->permit.number, &piece->at, index, ret);
 }
 
 static void on_piece_done(void *arg, const struct piece_receipt *result)
@@ -167,7 +167,7 @@ static void on_piece_done(void *arg, const struct piece_receipt *result)
 		memcpy(piece->receipt, result->receipt.data, result->receipt.len);
 		segment->receipted++;
 	} else {
-		note_failure(segment, &piece->ticket, result->why);
+		note_failure(segment, &piece->permit, result->why);
 	}
 	if (segment->receipted >= segment->transfer->policy.success)
 		end_sending(segment);
@@ -191,46 +191,46 @@ static void start_pieces(struct segment_put *segment)
 
 		piece->segment = segment;
 		piece->put =
-			piece_put_start(transfer->session, &piece->ticket, segment->piece_size, &segment_source, piece);
+			piece_put_start(transfer->uplink, &piece->permit, segment->piece_size, &segment_source, piece);
 	}
 }
 
 /* Each number and each node once. */
-static const char *find_flaw(const struct segment_put *segment, const struct ticket *ticket)
+static const char *find_flaw(const struct segment_put *segment, const struct permit *permit)
 {
-	if (ticket->number >= segment->transfer->policy.total)
+	if (permit->number >= segment->transfer->policy.total)
 		return "number";
 	for (uint32_t i = 0; i < segment->count; i++) {
-		const struct ticket *other = &segment->pieces[i].ticket;
+		const struct permit *other = &segment->pieces[i].permit;
 
-		if (other->number == ticket->number)
+		if (other->number == permit->number)
 			return "number used twice";
-		if (id_equal(&other->endpoint.id, &ticket->endpoint.id))
+		if (id_equal(&other->endpoint.id, &permit->endpoint.id))
 			return "node used twice";
 	}
 	return NULL;
 }
 
 /* One more of the allocations of SEGMENT_BEGUN. */
-static enum err take_ticket(struct segment_put *segment, const struct item_allocation *item, const char **ret_why)
+static enum err take_permit(struct segment_put *segment, const struct item_allocation *item, const char **ret_why)
 {
-	const struct session *session = segment->transfer->session;
-	const struct ticket_facts facts = {
-		.satellite = &session->satellite,
-		.client = &session->client,
+	const struct uplink *uplink = segment->transfer->uplink;
+	const struct permit_facts facts = {
+		.satellite = &uplink->satellite,
+		.client = &uplink->client,
 		.action = ACTION_PUT,
 		.limit = segment->piece_size,
 	};
-	struct ticket ticket;
+	struct permit permit;
 	enum err err;
 
-	err = ticket_parse(item, &facts, &ticket, ret_why);
+	err = permit_parse(item, &facts, &permit, ret_why);
 	if (err != ERR_OK)
 		return err;
-	*ret_why = find_flaw(segment, &ticket);
+	*ret_why = find_flaw(segment, &permit);
 	if (*ret_why != NULL)
 		return ERR_PROTOCOL;
-	segment->pieces[segment->count++].ticket = ticket;
+	segment->pieces[segment->count++].permit = permit;
 	return ERR_OK;
 }
 
@@ -253,7 +253,7 @@ static bool on_begun(const struct message *message, enum err err, const char *wh
 	reader_init(&r, begun->pieces.raw);
 	for (uint32_t i = 0; i < begun->pieces.count; i++) {
 		list_next(&item_allocation_fields, &r, &item);
-		err = take_ticket(segment, &item, &why);
+		err = take_permit(segment, &item, &why);
 		if (err != ERR_OK) {
 			snprintf(text, sizeof(text), "satellite: bad allocation (%s)", why);
 			segment->call = NULL;
@@ -274,7 +274,7 @@ static bool on_begun(const struct message *message, enum err err, const char *wh
 
 static void begin_attempt(struct segment_put *segment)
 {
-	struct session *session = segment->transfer->session;
+	struct uplink *uplink = segment->transfer->uplink;
 	struct message message = {.type = MSG_BEGIN_SEGMENT};
 	uint8_t *list = memory_new(EXCLUDED_MAX, sizeof(struct item_node));
 	struct writer w;
@@ -289,7 +289,7 @@ static void begin_attempt(struct segment_put *segment)
 	message.begin_segment.number = segment->number;
 	message.begin_segment.piece_size = segment->piece_size;
 	message.begin_segment.excluded = list_of(&w, segment->excluded_count);
-	segment->call = metadata_ask(session->metadata, &message, MSG_SEGMENT_BEGUN, on_begun, segment);
+	segment->call = metadata_ask(uplink->metadata, &message, MSG_SEGMENT_BEGUN, on_begun, segment);
 	free(list);
 }
 
@@ -318,7 +318,7 @@ static void commit(struct segment_put *segment)
 
 		if (!piece->receipted)
 			continue;
-		item.number = piece->ticket.number;
+		item.number = piece->permit.number;
 		item.receipt = bytes_of(piece->receipt, piece->receipt_len);
 		fields_encode(&item_receipt_fields, &item, &w);
 	}
@@ -327,7 +327,7 @@ static void commit(struct segment_put *segment)
 	message.commit_segment.piece_size = segment->piece_size;
 	message.commit_segment.wrapped_key = bytes_of(segment->wrapped_key[segment->last == LAST_YES], CRYPTO_WRAPPED);
 	message.commit_segment.receipts = list_of(&w, segment->receipted);
-	segment->call = metadata_ask(segment->transfer->session->metadata, &message, MSG_DONE, on_committed, segment);
+	segment->call = metadata_ask(segment->transfer->uplink->metadata, &message, MSG_DONE, on_committed, segment);
 	free(list);
 }
 

@@ -1,5 +1,5 @@
 /*
- * Files and pipes as the source and the sink of a copy. Reads and writes block in the session's file thread; stopping
+ * Files and pipes as the source and the sink of a copy. Reads and writes block in the uplink's file thread; stopping
  * one from another thread makes it return at once, also when it waits for the other end of a pipe.
  */
 #ifndef GRANARY_UPLINK_STREAM_H

@@ -166,7 +166,7 @@ static void want(struct stripes *stripes, uint32_t index)
 	stripes->making++;
 	making = memory_new(1, sizeof(*making));
 	*making = (struct making){stripes, index, stripe->coded};
-	pool_submit(stripes->transfer->session->pool, make_stripe, stripes->transfer->session->loop, on_made, making);
+	pool_submit(stripes->transfer->uplink->pool, make_stripe, stripes->transfer->uplink->loop, on_made, making);
 }
 
 void stripes_retry(struct stripes *stripes)

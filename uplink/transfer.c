@@ -14,7 +14,7 @@ static bool policy_makes_sense(const struct policy *policy)
 	       policy->total <= ERASURE_TOTAL;
 }
 
-enum err transfer_new(struct session *session, const struct policy *policy, struct object_name *name,
+enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct object_name *name,
 		      const struct bytes32 *version, struct transfer **ret)
 {
 	struct transfer *transfer;
@@ -23,13 +23,13 @@ enum err transfer_new(struct session *session, const struct policy *policy, stru
 		return ERR_PROTOCOL;
 	transfer = memory_new(1, sizeof(*transfer));
 	transfer->references = 1;
-	transfer->session = session;
+	transfer->uplink = uplink;
 	transfer->policy = *policy;
 	if (erasure_new(policy->required, policy->total, &transfer->erasure) != ERR_OK)
 		abort(); /* a policy that was just checked */
 	transfer->name = *name;
 	name->key = NULL;
-	transfer->place.satellite = session->access->satellite.id;
+	transfer->place.satellite = uplink->access->satellite.id;
 	transfer->place.bucket = bytes_of_text(transfer->name.bucket);
 	transfer->place.version = *version;
 	transfer->plain = buffers_new(segment_stripe_plain_max(policy->required), SPARE);

@@ -12,7 +12,7 @@
 #include "uplink/erasure.h"
 #include "uplink/object_name.h"
 #include "uplink/segment.h"
-#include "uplink/session.h"
+#include "uplink/uplink.h"
 
 /* The satellite's redundancy: any `required` of `total` pieces give a segment back. */
 struct policy {
@@ -24,7 +24,7 @@ struct policy {
 
 struct transfer {
 	unsigned references;
-	struct session *session;
+	struct uplink *uplink;
 	struct policy policy;
 	struct erasure *erasure; /* for encoding, from any thread */
 	struct object_name name;
@@ -35,7 +35,7 @@ struct transfer {
 
 /* For the object version that the satellite calls `version`. Takes the name over on success. ERR_PROTOCOL for a
  * policy that makes no sense. */
-enum err transfer_new(struct session *session, const struct policy *policy, struct object_name *name,
+enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct object_name *name,
 		      const struct bytes32 *version, struct transfer **ret) WARN_UNUSED;
 struct transfer *transfer_hold(struct transfer *transfer);
 void transfer_release(struct transfer *transfer);

@@ -2,10 +2,10 @@
  * An access in use: what everything that moves data through the uplink shares.
  *
  * All of it belongs to the loop's thread; the pools do what would hold the loop up. Callers that bring their own
- * tickets (benches, repair) fill one in without access and metadata.
+ * permits (benches, repair) fill one in without access and metadata.
  */
-#ifndef GRANARY_UPLINK_SESSION_H
-#define GRANARY_UPLINK_SESSION_H
+#ifndef GRANARY_UPLINK_UPLINK_H
+#define GRANARY_UPLINK_UPLINK_H
 
 #include "common/loop.h"
 #include "payments/typed.h"
@@ -16,7 +16,7 @@
 
 struct metadata;
 
-struct session {
+struct uplink {
 	struct loop *loop;
 	struct pool *pool;  /* arithmetic: encrypting, coding, hashing */
 	struct pool *files; /* one thread that reads and writes files and pipes */
@@ -33,10 +33,10 @@ struct session {
 };
 
 /* Make loop, pools, dialer and trace around a key; the rest is zero. `report` as for trace_new. */
-struct session *session_new(const struct key *key, trace_report *report, void *arg);
+struct uplink *uplink_new(const struct key *key, trace_report *report, void *arg);
 /* The same for an access, with a connection to its satellite (made when first needed). The access is borrowed. */
-struct session *session_open(const struct access *access, trace_report *report, void *arg);
+struct uplink *uplink_open(const struct access *access, trace_report *report, void *arg);
 /* Closes what is open; nothing may be under way any more. */
-void session_free(struct session *session);
+void uplink_free(struct uplink *uplink);
 
 #endif

@@ -1,18 +1,18 @@
 /*
- * A ticket lets us move one piece, once: an allocation as the satellite gave it, with the node's endpoint; and the
+ * A permit lets us move one piece, once: an allocation as the satellite gave it, with the node's endpoint; and the
  * orders that we sign against it.
  *
  * The satellite's signature on the allocation is not verified here: the satellite is authenticated by its channel,
  * and the node checks the signature before it moves a byte. What is checked is what would cost us: that the
  * allocation is ours, for that node and action, and reaches far enough.
  */
-#ifndef GRANARY_UPLINK_TICKET_H
-#define GRANARY_UPLINK_TICKET_H
+#ifndef GRANARY_UPLINK_PERMIT_H
+#define GRANARY_UPLINK_PERMIT_H
 
 #include "common/message.h"
 #include "payments/rules.h"
 
-struct ticket {
+struct permit {
 	uint16_t number; /* of the piece in its segment */
 	struct bytes32 root;
 	struct endpoint endpoint;
@@ -22,8 +22,8 @@ struct ticket {
 	size_t wire_len;
 };
 
-/* What a ticket must fit. */
-struct ticket_facts {
+/* What a permit must fit. */
+struct permit_facts {
 	const struct address *satellite;
 	const struct address *client; /* ourselves */
 	enum action action;
@@ -31,12 +31,12 @@ struct ticket_facts {
 };
 
 /* Take one over. ERR_FORMAT when it does not parse, ERR_PROTOCOL when it breaks a fact; *ret_why says which field. */
-enum err ticket_parse(const struct item_allocation *item, const struct ticket_facts *facts, struct ticket *ret,
+enum err permit_parse(const struct item_allocation *item, const struct permit_facts *facts, struct permit *ret,
 		      const char **ret_why) WARN_UNUSED;
 
-/* What was ordered of a ticket so far. Set up with the first three members, the rest zero; they are borrowed. */
+/* What was ordered of a permit so far. Set up with the first three members, the rest zero; they are borrowed. */
 struct credit {
-	const struct ticket *ticket;
+	const struct permit *permit;
 	const struct domain *domain;
 	const struct key *key;
 	uint64_t ordered;
