@@ -9,7 +9,7 @@
 
 static atomic_bool offset_allowed;
 static atomic_llong offset_seconds;
-static atomic_llong offset_mtime;
+static atomic_llong offset_version; /* of the file that offset_seconds was read from */
 
 void clock_allow_offset(void)
 {
@@ -19,20 +19,22 @@ void clock_allow_offset(void)
 static void refresh_offset(const char *path)
 {
 	struct stat st;
-	long long mtime, value;
+	long long version, value;
 	FILE *f;
 
 	if (stat(path, &st) != 0)
 		return;
-	mtime = (long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	if (mtime == atomic_load(&offset_mtime))
+	/* The kernel's time stamps are some milliseconds coarse; a file put in place of another has another inode. */
+	version = ((long long)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec) ^
+		  (long long)((uint64_t)st.st_ino << 20);
+	if (version == atomic_load(&offset_version))
 		return;
 	f = fopen(path, "re");
 	if (f == NULL)
 		return;
 	if (fscanf(f, "%lld", &value) == 1) {
 		atomic_store(&offset_seconds, value);
-		atomic_store(&offset_mtime, mtime);
+		atomic_store(&offset_version, version);
 	}
 	fclose(f);
 }

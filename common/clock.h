@@ -2,8 +2,9 @@
  * The one source of time. Wall time (Unix seconds) and monotonic time (nanoseconds) are kept apart.
  *
  * Tests set the wall clock ahead without touching the machine's: the environment variable GRANARY_CLOCK_FILE names
- * a file holding a signed number of seconds that is added to every reading; it is read again whenever its
- * modification time changes. The variable is honoured by daemons of a test network only (clock_allow_offset).
+ * a file holding a signed number of seconds that is added to every reading; it is read again whenever it was replaced
+ * (write another file and rename it) or its modification time changed. The variable is honoured by daemons of a test
+ * network only (clock_allow_offset).
  */
 #ifndef GRANARY_COMMON_CLOCK_H
 #define GRANARY_COMMON_CLOCK_H

@@ -36,6 +36,7 @@ enum err hostport_parse(const char *text, struct hostport *ret)
 	struct hostport at;
 	const char *host = text, *end;
 	bool bracketed = text[0] == '[';
+	uint8_t address[16];
 	size_t len;
 	enum err err;
 
@@ -52,6 +53,8 @@ enum err hostport_parse(const char *text, struct hostport *ret)
 	if (err != ERR_OK)
 		return err;
 	memcpy(at.host, host, len);
+	if (bracketed && inet_pton(AF_INET6, at.host, address) != 1)
+		return ERR_FORMAT;
 	*ret = at;
 	return ERR_OK;
 }
@@ -87,28 +90,47 @@ void endpoint_print(const struct endpoint *endpoint, char out[ENDPOINT_TEXT])
 	hostport_print(&endpoint->at, out + KEY_ID_HEX);
 }
 
+/* The bytes of a numeric address: 4 of IPv4, also where a socket for both shows it as ::ffff:192.0.2.1 (RFC 4291,
+ * section 2.5.5.2), 16 of IPv6; 0 for a name. */
+static size_t numeric_address(const char *host, uint8_t address[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (inet_pton(AF_INET, host, address) == 1)
+		return 4;
+	if (inet_pton(AF_INET6, host, address) != 1)
+		return 0;
+	if (memcmp(address, mapped, sizeof(mapped)) != 0)
+		return 16;
+	memmove(address, address + sizeof(mapped), 4);
+	return 4;
+}
+
 enum err endpoint_network(const char *host, char out[64])
 {
 	uint8_t address[16];
 	char text[INET6_ADDRSTRLEN];
+	size_t len = numeric_address(host, address);
 
-	memset(address, 0, sizeof(address));
-	if (inet_pton(AF_INET, host, address) == 1) {
+	if (len == 0)
+		return ERR_FORMAT;
+	if (len == 4) {
 		address[3] = 0;
 		inet_ntop(AF_INET, address, text, sizeof(text));
 		snprintf(out, 64, "%s/24", text);
-		return ERR_OK;
-	}
-	if (inet_pton(AF_INET6, host, address) == 1) {
+	} else {
 		memset(address + 6, 0, 10);
 		inet_ntop(AF_INET6, address, text, sizeof(text));
 		snprintf(out, 64, "%s/48", text);
-		return ERR_OK;
 	}
-	return ERR_FORMAT;
+	return ERR_OK;
 }
 
 bool endpoint_is_loopback(const char *host)
 {
-	return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strncmp(host, "::ffff:127.", 11) == 0;
+	static const uint8_t one[16] = {[15] = 1};
+	uint8_t address[16];
+	size_t len = numeric_address(host, address);
+
+	return (len == 4 && address[0] == 127) || (len == 16 && memcmp(address, one, sizeof(one)) == 0);
 }

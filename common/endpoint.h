@@ -30,6 +30,7 @@ void endpoint_print(const struct endpoint *endpoint, char out[ENDPOINT_TEXT]);
 /* The network of a numeric address, /24 or /48, as text ("192.0.2.0/24"); loopback and private ranges count
  * too. ERR_FORMAT when `host` is not a numeric address. */
 enum err endpoint_network(const char *host, char out[64]) WARN_UNUSED;
+/* A numeric loopback address; a name never is, whatever it resolves to. */
 bool endpoint_is_loopback(const char *host);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/memory.h"
 #include "common/random.h"
 
 char *file_join(const char *dir, const char *name)
@@ -72,8 +73,8 @@ enum err file_write_all(int fd, struct bytes content)
 
 		if (put < 0 && errno == EINTR)
 			continue;
-		if (put < 0)
-			return err_from_errno(errno);
+		if (put <= 0)
+			return put < 0 ? err_from_errno(errno) : ERR_IO;
 		content.data += put;
 		content.len -= (size_t)put;
 	}
@@ -95,12 +96,9 @@ enum err file_sync_dir(const char *path)
 
 static enum err sync_parent(const char *path)
 {
-	char *copy = strdup(path);
-	enum err err;
+	char *copy = memory_copy(path, strlen(path));
+	enum err err = file_sync_dir(dirname(copy));
 
-	if (copy == NULL)
-		abort();
-	err = file_sync_dir(dirname(copy));
 	free(copy);
 	return err;
 }
@@ -163,23 +161,34 @@ enum err file_replace(const char *path, struct bytes content, mode_t mode)
 	return err;
 }
 
+/* One directory, durably. Something else of that name in its place is ERR_EXISTS. */
+static enum err make_dir(const char *path, mode_t mode)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return sync_parent(path);
+	if (errno != EEXIST)
+		return err_from_errno(errno);
+	if (stat(path, &st) != 0)
+		return err_from_errno(errno);
+	return S_ISDIR(st.st_mode) ? ERR_OK : ERR_EXISTS;
+}
+
 enum err file_make_dirs(const char *path, mode_t mode)
 {
-	char *copy = strdup(path);
-	enum err err = ERR_OK;
+	char *copy = memory_copy(path, strlen(path));
+	enum err err = copy[0] == '\0' ? ERR_NOT_FOUND : ERR_OK;
 
-	if (copy == NULL)
-		abort();
 	for (char *p = copy + 1; err == ERR_OK && *p != '\0'; p++) {
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		if (mkdir(copy, mode) != 0 && errno != EEXIST)
-			err = err_from_errno(errno);
+		err = make_dir(copy, mode);
 		*p = '/';
 	}
-	if (err == ERR_OK && mkdir(copy, mode) != 0 && errno != EEXIST)
-		err = err_from_errno(errno);
+	if (err == ERR_OK)
+		err = make_dir(copy, mode);
 	free(copy);
 	return err;
 }
@@ -194,8 +203,9 @@ enum err file_lock(const char *dir, const char *name, int *ret_fd)
 	if (fd < 0)
 		return err_from_errno(number);
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		number = errno;
 		close(fd);
-		return errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO;
+		return number == EWOULDBLOCK ? ERR_BUSY : err_from_errno(number);
 	}
 	*ret_fd = fd;
 	return ERR_OK;

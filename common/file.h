@@ -15,7 +15,7 @@ enum err file_create(const char *path, struct bytes content, mode_t mode) WARN_U
 /* Replace a file, or make it, atomically and durably. */
 enum err file_replace(const char *path, struct bytes content, mode_t mode) WARN_UNUSED;
 
-/* Make a directory and its missing parents; fine when it is there. */
+/* Make a directory and its missing parents, durably; fine when it is there. ERR_EXISTS when something else is. */
 enum err file_make_dirs(const char *path, mode_t mode) WARN_UNUSED;
 
 /* fsync a directory. */
@@ -29,8 +29,8 @@ char *file_join(const char *dir, const char *name);
 /* Write all bytes to a descriptor, through short writes and EINTR. */
 enum err file_write_all(int fd, struct bytes content) WARN_UNUSED;
 
-/* Take an exclusive lock on DIR/name that lasts as long as the process; the descriptor is returned.
- * ERR_BUSY when another process holds it. */
+/* Take an exclusive lock on DIR/name that lasts until the returned descriptor is closed, at the latest by the end of
+ * the process. ERR_BUSY when it is held already. */
 enum err file_lock(const char *dir, const char *name, int *ret_fd) WARN_UNUSED;
 
 #endif

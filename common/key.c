@@ -2,7 +2,7 @@
  * secp256k1 through libsecp256k1, the secret in libsodium's guarded memory.
  *
  * One context for the process, made and randomised before main runs (blinding against side channels); it is never
- * changed afterwards, so all threads share it.
+ * changed afterwards and never freed, so all threads share it to the end.
  */
 #include "common/key.h"
 
@@ -43,11 +43,6 @@ __attribute__((constructor)) static void make_context(void)
 	if (secp256k1_context_randomize(context, seed) != 1)
 		abort();
 	sodium_memzero(seed, sizeof(seed));
-}
-
-__attribute__((destructor)) static void free_context(void)
-{
-	secp256k1_context_destroy(context);
 }
 
 static void point_to_address(const secp256k1_pubkey *point, struct address *ret)
@@ -116,6 +111,8 @@ static enum err read_digits(int fd, char text[KEY_DIGITS + 3])
 		return ERR_IO;
 	if ((st.st_mode & 077) != 0)
 		return ERR_DENIED;
+	if (!S_ISREG(st.st_mode))
+		return ERR_FORMAT;
 	got = read(fd, text, KEY_DIGITS + 2); /* one more than may be there */
 	if (got < 0)
 		return ERR_IO;
@@ -132,7 +129,8 @@ enum err key_load(const char *path, struct key **ret)
 	char text[KEY_DIGITS + 3] = {0};
 	uint8_t secret[32];
 	enum err err;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Not blocking, lest a pipe in its place make a daemon wait for ever. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return err_from_errno(errno);

@@ -57,8 +57,11 @@ char *log_quote(const char *text, char *out, unsigned long room)
 {
 	size_t n = 0;
 
-	if (room < 3)
+	if (room < 3) {
+		if (room > 0)
+			out[0] = '\0';
 		return out;
+	}
 	out[n++] = '"';
 	for (; *text != '\0' && n + 6 < room; text++) {
 		unsigned char c = (unsigned char)*text;

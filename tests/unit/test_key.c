@@ -294,6 +294,16 @@ static void test_file_text(void **state)
 	}
 }
 
+static void test_file_is_a_pipe(void **state)
+{
+	const struct folder *f = *state;
+	struct key *loaded = NULL;
+
+	assert_int_equal(mkfifo(f->path, 0600), 0);
+	assert_int_equal(key_load(f->path, &loaded), ERR_FORMAT);
+	assert_null(loaded);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_file, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_file_too_open, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(test_file_text, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(test_file_is_a_pipe, make_folder, remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
