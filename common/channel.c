@@ -97,7 +97,11 @@ struct channel {
 };
 
 const struct channel_limits channel_default_limits = {
-	.handshake_ms = 5000, .first_ms = 10000, .idle_ms = 600000, .pace_ms = 10000, .pace_bytes = 40960,
+	.handshake_ms = 5000,
+	.first_ms = 10000,
+	.idle_ms = 600000,
+	.pace_ms = 10000,
+	.pace_bytes = 40960,
 };
 
 static uint64_t now_ms(void)

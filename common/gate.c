@@ -20,7 +20,10 @@
 #define TOKEN 60000u /* units per connection: an allowance of n per minute then regains n units per millisecond */
 
 const struct listener_limits listener_default_limits = {
-	.half_open = 256, .half_open_network = 16, .address_burst = 60, .address_minute = 120,
+	.half_open = 256,
+	.half_open_network = 16,
+	.address_burst = 60,
+	.address_minute = 120,
 };
 
 struct network {

@@ -14,10 +14,10 @@
 
 /* Limits, each configuration; 0 turns one off. */
 struct listener_limits {
-	unsigned half_open;	   /* in all: 256 */
+	unsigned half_open;	    /* in all: 256 */
 	unsigned half_open_network; /* per /24 or /48: 16 */
-	unsigned address_burst;	   /* new connections of one address at once: 60 */
-	unsigned address_minute;   /* and what it regains per minute: 120 */
+	unsigned address_burst;	    /* new connections of one address at once: 60 */
+	unsigned address_minute;    /* and what it regains per minute: 120 */
 };
 extern const struct listener_limits listener_default_limits;
 

@@ -18,14 +18,13 @@ struct ticket;
 
 /* A connection was accepted; called in the thread of `worker`, number `index` of the workers. Take over `fd`
  * (peer_accept, channel_accept), then hand `ticket` to ticket_follow; or close fd and ticket_drop it. */
-typedef void listener_accept(struct loop *worker, unsigned index, evutil_socket_t fd, struct ticket *ticket,
-			     void *arg);
+typedef void listener_accept(struct loop *worker, unsigned index, evutil_socket_t fd, struct ticket *ticket, void *arg);
 
 struct listener_options {
-	const struct hostport *at;		/* port 0: any free one; a name is resolved here, blocking */
-	const struct listener_limits *limits;	/* NULL: the defaults */
-	struct loop *const *workers;		/* served in turn */
-	unsigned worker_count;			/* 0: the listener's own loop does it all */
+	const struct hostport *at;	      /* port 0: any free one; a name is resolved here, blocking */
+	const struct listener_limits *limits; /* NULL: the defaults */
+	struct loop *const *workers;	      /* served in turn */
+	unsigned worker_count;		      /* 0: the listener's own loop does it all */
 	listener_accept *accept;
 	void *arg;
 };

@@ -234,7 +234,7 @@ void noise_write_act_one(struct noise_handshake *h, uint8_t out[NOISE_ACT_ONE])
 
 	expect(h, STEP_ONE, true);
 	err = write_point(h, h->ephemeral, &h->remote, out); /* es */
-	assert(err == ERR_OK); /* an id is a point: id_check */
+	assert(err == ERR_OK);				     /* an id is a point: id_check */
 	advance(h, err, STEP_TWO);
 }
 

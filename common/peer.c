@@ -255,7 +255,7 @@ static struct ask *find_late(struct peer *peer, uint64_t now)
 {
 	struct ask *ask, *next;
 
-	HASH_ITER(hh, peer->asks, ask, next) {
+	HASH_ITER (hh, peer->asks, ask, next) {
 		if (ask->deadline != 0 && ask->deadline <= now)
 			return ask;
 	}
@@ -281,7 +281,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	for (ask = find_late(peer, now); ask != NULL; ask = find_late(peer, now))
 		end_ask(peer, ask, NULL, ERR_TIMEOUT);
 	set_timer(peer, peer->first_deadline);
-	HASH_ITER(hh, peer->asks, ask, next)
+	HASH_ITER (hh, peer->asks, ask, next)
 		set_timer(peer, ask->deadline);
 }
 

@@ -417,9 +417,9 @@ static void flip(struct fixture *f, size_t at)
 static void test_forged_frames(void **state)
 {
 	(void)state;
-	flip(open_channel(NULL), 0);			/* the length */
-	flip(open_channel(NULL), NOISE_HEADER - 1);	/* its tag */
-	flip(open_channel(NULL), NOISE_HEADER);		/* the message */
+	flip(open_channel(NULL), 0);			 /* the length */
+	flip(open_channel(NULL), NOISE_HEADER - 1);	 /* its tag */
+	flip(open_channel(NULL), NOISE_HEADER);		 /* the message */
 	flip(open_channel(NULL), NOISE_HEADER + 5 + 15); /* its tag */
 }
 

@@ -147,15 +147,17 @@ static void test_flood(void **state)
 	}
 	assert_false(pass(gate, text, 6));
 	assert_true(pass(gate, "10.0.0.1", 6)); /* forgotten */
-	assert_true(pass(gate, text, 60005));	 /* rested */
+	assert_true(pass(gate, text, 60005));	/* rested */
 	gate_free(gate);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_half_open_per_network), cmocka_unit_test(test_half_open_in_all),
-		cmocka_unit_test(test_rate_per_address),      cmocka_unit_test(test_loopback_is_exempt),
+		cmocka_unit_test(test_half_open_per_network),
+		cmocka_unit_test(test_half_open_in_all),
+		cmocka_unit_test(test_rate_per_address),
+		cmocka_unit_test(test_loopback_is_exempt),
 		cmocka_unit_test(test_flood),
 	};
 

@@ -161,9 +161,12 @@ static void test_pool_free_waits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_posts_run_in_order), cmocka_unit_test(test_free_makes_the_calls_left),
-		cmocka_unit_test(test_stop_before_run),	   cmocka_unit_test(test_thread),
-		cmocka_unit_test(test_pool),		   cmocka_unit_test(test_pool_free_waits),
+		cmocka_unit_test(test_posts_run_in_order),
+		cmocka_unit_test(test_free_makes_the_calls_left),
+		cmocka_unit_test(test_stop_before_run),
+		cmocka_unit_test(test_thread),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_pool_free_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

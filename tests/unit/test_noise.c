@@ -113,8 +113,10 @@ static void play_error(const struct play *p, const char *value)
 		const char *word;
 		enum err err;
 	} words[] = {
-		{"BAD_VERSION", ERR_UNSUPPORTED}, {"BAD_PUBKEY", ERR_FORMAT},
-		{"BAD_TAG", ERR_AUTH},		  {"BAD_CIPHERTEXT", ERR_AUTH},
+		{"BAD_VERSION", ERR_UNSUPPORTED},
+		{"BAD_PUBKEY", ERR_FORMAT},
+		{"BAD_TAG", ERR_AUTH},
+		{"BAD_CIPHERTEXT", ERR_AUTH},
 	};
 
 	if (strstr(value, "READ_FAILED") != NULL) {
@@ -216,13 +218,13 @@ static void play_cases(const char *role, bool initiator, int least)
 	json_t *one, *line;
 	int played = 0;
 
-	json_array_foreach(cases, index, one) {
+	json_array_foreach(cases, index, one)
+	{
 		struct play p = {.initiator = initiator};
 
 		if (strstr(json_string_value(json_object_get(one, "name")), role) == NULL)
 			continue;
-		json_array_foreach(json_object_get(one, "lines"), row, line)
-			play_line(&p, json_string_value(line));
+		json_array_foreach(json_object_get(one, "lines"), row, line) play_line(&p, json_string_value(line));
 		assert_true(p.act > 0 || p.shorter);
 		noise_free(p.h);
 		key_free(p.key);
@@ -250,7 +252,8 @@ static void load_ciphers(json_t *lines, struct noise_cipher *send)
 	const char *value;
 
 	memset(send, 0, sizeof(*send));
-	json_array_foreach(lines, row, line) {
+	json_array_foreach(lines, row, line)
+	{
 		value = value_of(json_string_value(line), "ck");
 		if (value != NULL)
 			take_hex(value, send->chaining, sizeof(send->chaining));
@@ -269,7 +272,8 @@ static size_t published(json_t *lines, int number, uint8_t *out, size_t room)
 	const char *value;
 
 	snprintf(name, sizeof(name), "output %d", number);
-	json_array_foreach(lines, row, line) {
+	json_array_foreach(lines, row, line)
+	{
 		value = value_of(json_string_value(line), name);
 		if (value != NULL)
 			return take_hex(value, out, room);
@@ -282,7 +286,8 @@ static json_t *lines_of(const char *name)
 	size_t index;
 	json_t *one;
 
-	json_array_foreach(cases, index, one) {
+	json_array_foreach(cases, index, one)
+	{
 		if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0)
 			return json_object_get(one, "lines");
 	}

@@ -220,7 +220,6 @@ static struct fixture *connecting(const struct channel_limits *limits)
 	return f;
 }
 
-
 /* Asks of the peer under test. */
 
 static void on_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
@@ -446,8 +445,8 @@ static void test_forgotten_and_late(void **state)
 	assert_int_equal(hear(f).request, first);
 	f->side.forget_after_one = true;
 	tell_pong(f, first, 1);
-	tell_pong(f, first, 2);			       /* late: dropped */
-	tell_empty(f, MSG_DONE, first);		       /* late: not a request either */
+	tell_pong(f, first, 2);				/* late: dropped */
+	tell_empty(f, MSG_DONE, first);			/* late: not a request either */
 	tell_error(f, first, REFUSAL_INTERNAL, "late"); /* nor this */
 	tell_ping(f, 1, 0);
 	assert_int_equal(hear(f).type, MSG_PONG);
