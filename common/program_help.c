@@ -1,6 +1,8 @@
 /* What a program says about itself, made from its tables: --help, the man page's lists, bash completion. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/memory.h"
 #include "common/options_private.h"
 
 static const char *value_name(const struct option_spec *spec)
@@ -13,6 +15,8 @@ static const char *value_name(const struct option_spec *spec)
 /* Columns of an option's explanation, and of the page. */
 #define HELP_COLUMN 33
 #define HELP_WIDTH 100
+/* mandoc(1) likes its input lines at most 80 wide; escapes add some. */
+#define ROFF_WIDTH 70
 
 /* Letters shown: UTF-8's continuation bytes take no room. */
 static size_t columns_of(struct bytes text)
@@ -46,6 +50,33 @@ static void print_columns(const char *left, const char *right, FILE *to)
 		column += width;
 	}
 	fputc('\n', to);
+}
+
+/* Words, broken at spaces; a line break in the text starts a paragraph. */
+static void print_paragraphs(const char *text, FILE *to)
+{
+	size_t column = 0;
+	struct bytes line, word;
+
+	while (option_next_word(&text, '\n', &line)) {
+		char *copy = memory_copy(line.data, line.len);
+		const char *at = copy;
+
+		fputc('\n', to);
+		for (column = 0; option_next_word(&at, ' ', &word); column += columns_of(word)) {
+			if (column > 0 && column + 1 + columns_of(word) > HELP_WIDTH) {
+				fputc('\n', to);
+				column = 0;
+			}
+			if (column > 0) {
+				fputc(' ', to);
+				column++;
+			}
+			fprintf(to, "%.*s", (int)word.len, (const char *)word.data);
+		}
+		fputc('\n', to);
+		free(copy);
+	}
 }
 
 /* Nobody needs to be told that a flag is off. */
@@ -84,7 +115,7 @@ static void print_command_help(const struct program *program, const struct comma
 		command->options[0] == '\0' ? "" : " [OPTION…]", command->arguments[0] == '\0' ? "" : " ",
 		command->arguments, command->help);
 	if (command->details != NULL)
-		fprintf(to, "\n%s\n", command->details);
+		print_paragraphs(command->details, to);
 	fputs("\nOptions:\n", to);
 	print_options(program, command, to);
 	print_columns("-h, --help", "Say this and exit.", to);
@@ -113,34 +144,67 @@ void program_print_help(const struct program *program, const struct command *com
 		program->name);
 }
 
-/* Text for mdoc(7): backslashes escaped, a line that starts with a control character kept plain, … made ASCII. */
-static void print_roff(const char *text, FILE *to)
+/* A word for mdoc(7): what roff would take for an escape, a request or a hyphen is escaped, … made ASCII. */
+static void print_roff_word(struct bytes word, bool at_start, FILE *to)
 {
-	bool at_start = true;
-
-	for (; *text != '\0'; text++) {
-		if (at_start && (*text == '.' || *text == '\''))
-			fputs("\\&", to);
-		at_start = *text == '\n';
-		if (*text == '\\')
+	if (at_start && word.len > 0 && (word.data[0] == '.' || word.data[0] == '\''))
+		fputs("\\&", to);
+	for (size_t i = 0; i < word.len; i++) {
+		if (word.data[i] == '\\') {
 			fputs("\\e", to);
-		else if (*text == '-')
+		} else if (word.data[i] == '-') {
 			fputs("\\-", to);
-		else if (strncmp(text, "…", 3) == 0) {
+		} else if (word.len - i >= 3 && memcmp(word.data + i, "…", 3) == 0) {
 			fputs("...", to);
-			text += 2;
+			i += 2;
 		} else {
-			fputc(*text, to);
+			fputc(word.data[i], to);
 		}
 	}
+}
+
+/* Text for mdoc(7): a sentence begins a line, as its formatters want it, and lines are short. */
+static void print_roff(const char *text, FILE *to)
+{
+	size_t column = 0;
+	struct bytes word;
+
+	while (option_next_word(&text, ' ', &word)) {
+		bool sentence_ends = word.data[word.len - 1] == '.';
+
+		if (column > 0 && column + 1 + word.len > ROFF_WIDTH) {
+			fputc('\n', to);
+			column = 0;
+		}
+		if (column > 0)
+			fputc(' ', to);
+		print_roff_word(word, column == 0, to);
+		column = sentence_ends ? 0 : column + 1 + word.len;
+		if (sentence_ends && *text != '\0')
+			fputc('\n', to);
+	}
+	fputc('\n', to);
 }
 
 /* As one argument of a macro: quoted, so that no word of it is taken for another macro. */
 static void print_macro_argument(const char *text, FILE *to)
 {
 	fputs(" \"", to);
-	print_roff(text, to);
+	print_roff_word(bytes_of_text(text), false, to);
 	fputc('"', to);
+}
+
+static void print_roff_paragraphs(const char *text, FILE *to)
+{
+	struct bytes line;
+
+	while (option_next_word(&text, '\n', &line)) {
+		char *copy = memory_copy(line.data, line.len);
+
+		fputs(".Pp\n", to);
+		print_roff(copy, to);
+		free(copy);
+	}
 }
 
 static void print_man_command(const struct command *command, FILE *to)
@@ -155,18 +219,14 @@ static void print_man_command(const struct command *command, FILE *to)
 	}
 	fputc('\n', to);
 	print_roff(command->help, to);
-	fputc('\n', to);
-	if (command->details != NULL) {
-		fputs(".Pp\n", to);
-		print_roff(command->details, to);
-		fputc('\n', to);
-	}
+	if (command->details != NULL)
+		print_roff_paragraphs(command->details, to);
 	if (command->options[0] == '\0')
 		return;
 	fputs(".Pp\nOptions:", to);
 	while (option_next_word(&names, ' ', &word))
-		fprintf(to, "\n.Fl \\-%.*s%s", (int)word.len, (const char *)word.data, *names == '\0' ? "" : " ,");
-	fputs(" .\n", to);
+		fprintf(to, "\n.Fl \\-%.*s %s", (int)word.len, (const char *)word.data, *names == '\0' ? "." : ",");
+	fputc('\n', to);
 }
 
 static void print_man_option(const struct option_spec *spec, FILE *to)
@@ -183,19 +243,15 @@ static void print_man_option(const struct option_spec *spec, FILE *to)
 	}
 	fputc('\n', to);
 	print_roff(spec->help, to);
-	fputc('\n', to);
-	if (spec->type == OPTION_CHOICE) {
-		fputs("One of ", to);
-		print_roff(spec->choices, to);
-		fputs(".\n", to);
-	}
+	if (spec->type == OPTION_CHOICE)
+		fprintf(to, "One of %s.\n", spec->choices);
 	if (spec->repeated)
 		fputs("May be given several times.\n", to);
 	if (spec->command_only)
 		fputs("Only on the command line.\n", to);
 	if (shows_default(spec)) {
 		fputs("The default is ", to);
-		print_roff(spec->fallback, to);
+		print_roff_word(bytes_of_text(spec->fallback), false, to);
 		fputs(".\n", to);
 	}
 }
