@@ -26,6 +26,7 @@
 
 #include "common/clock.h"
 #include "common/dial.h"
+#include "common/incoming.h"
 #include "common/memory.h"
 #include "common/outgoing.h"
 #include "common/pace.h"
@@ -33,7 +34,6 @@
 #define CHANNEL_MAGIC 0x6368616eu
 #define RECEIVE_ROOM (128 * 1024) /* more than any frame */
 #define ACT_ROOM 256		  /* the same before the handshake is done */
-#define REST_ROOM 4096		  /* a short rest of a message waits in a buffer of this size */
 #define LINGER_MS 2000
 
 enum channel_state {
@@ -45,13 +45,6 @@ enum channel_state {
 	CHANNEL_CLOSING,   /* sending the rest; what comes in is thrown away */
 	CHANNEL_LINGERING, /* all sent; waiting for the peer to hang up, so that nothing sent is lost by a reset */
 	CHANNEL_DEAD,
-};
-
-struct incoming {
-	uint8_t *data;
-	size_t start; /* used up to here */
-	size_t end;   /* filled up to here */
-	size_t room;
 };
 
 /* A message given to us before there was a cipher for it. */
@@ -165,7 +158,7 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 	release_early(c);
 	free(c->early_reserved);
 	outgoing_clear(&c->out);
-	free(c->in.data);
+	incoming_clear(&c->in);
 	if (c->fd >= 0)
 		close(c->fd);
 	c->magic = 0;
@@ -384,26 +377,9 @@ static void take_act_three(struct channel *c, const uint8_t *in)
 
 /* Receiving. */
 
-static size_t held(const struct channel *c)
-{
-	return c->in.end - c->in.start;
-}
-
-/* The next `len` received bytes, consumed; NULL when they have not all come. */
-static uint8_t *take(struct channel *c, size_t len)
-{
-	uint8_t *at;
-
-	if (held(c) < len)
-		return NULL;
-	at = c->in.data + c->in.start;
-	c->in.start += len;
-	return at;
-}
-
 static bool take_header(struct channel *c)
 {
-	const uint8_t *header = take(c, NOISE_HEADER);
+	const uint8_t *header = incoming_take(&c->in, NOISE_HEADER);
 
 	if (header == NULL)
 		return false;
@@ -417,7 +393,7 @@ static bool take_header(struct channel *c)
 
 static bool take_body(struct channel *c)
 {
-	uint8_t *body = take(c, c->body_len + NOISE_TAG);
+	uint8_t *body = incoming_take(&c->in, c->body_len + NOISE_TAG);
 
 	if (body == NULL)
 		return false;
@@ -432,7 +408,7 @@ static bool take_body(struct channel *c)
 
 static bool take_act(struct channel *c, size_t len, void (*take_it)(struct channel *c, const uint8_t *act))
 {
-	const uint8_t *act = take(c, len);
+	const uint8_t *act = incoming_take(&c->in, len);
 
 	if (act == NULL)
 		return false;
@@ -454,43 +430,13 @@ static bool step(struct channel *c)
 		return !c->paused && (c->in_body ? take_body(c) : take_header(c));
 	case CHANNEL_CLOSING:
 	case CHANNEL_LINGERING:
-		c->in.start = c->in.end;
+		incoming_clear(&c->in);
 		return false;
 	case CHANNEL_DIALING:
 	case CHANNEL_DEAD:
 		break;
 	}
 	return false;
-}
-
-/* Move what is held to the front of a buffer of `room` bytes. */
-static void resize_incoming(struct channel *c, size_t room)
-{
-	struct incoming *in = &c->in;
-	size_t len = held(c);
-	uint8_t *data = in->data;
-
-	if (room != in->room) {
-		data = malloc(room);
-		if (data == NULL)
-			abort();
-	}
-	if (len > 0)
-		memmove(data, in->data + in->start, len);
-	if (data != in->data)
-		free(in->data);
-	*in = (struct incoming){data, 0, len, room};
-}
-
-/* An idle channel holds no buffer, and one that waits for the rest of a message no larger one than it needs. */
-static void trim_incoming(struct channel *c)
-{
-	if (held(c) == 0) {
-		free(c->in.data);
-		c->in = (struct incoming){0};
-	} else if (c->in.room > REST_ROOM && held(c) <= REST_ROOM) {
-		resize_incoming(c, REST_ROOM);
-	}
 }
 
 static void hung_up(struct channel *c, const char *how)
@@ -506,13 +452,9 @@ static void hung_up(struct channel *c, const char *how)
 
 static void receive(struct channel *c)
 {
-	struct incoming *in = &c->in;
-	ssize_t got;
+	ssize_t got = incoming_receive(&c->in, c->fd, c->state < CHANNEL_OPEN ? ACT_ROOM : RECEIVE_ROOM);
 
-	resize_incoming(c, c->state < CHANNEL_OPEN ? ACT_ROOM : RECEIVE_ROOM);
-	got = recv(c->fd, in->data + in->end, in->room - in->end, 0);
 	if (got > 0) {
-		in->end += (size_t)got;
 		c->last_received = now_ms();
 		pace_move(&c->receive_pace, (uint64_t)got);
 	} else if (got == 0) {
@@ -538,8 +480,8 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	}
 	if (c->state == CHANNEL_DEAD)
 		return;
-	trim_incoming(c);
-	watch_pace(c, &c->receive_pace, c->state == CHANNEL_OPEN && !c->paused && held(c) > 0);
+	incoming_trim(&c->in);
+	watch_pace(c, &c->receive_pace, c->state == CHANNEL_OPEN && !c->paused && incoming_held(&c->in) > 0);
 }
 
 void channel_pause(struct channel *channel)

@@ -193,11 +193,12 @@ static void use_lookup(struct dial *dial)
 static void on_looked_up(evutil_socket_t fd, short what, void *arg)
 {
 	struct dial *dial = arg;
+	uint64_t count;
 
-	(void)fd;
 	(void)what;
 	assert(dial->magic == DIAL_MAGIC);
-	use_lookup(dial);
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		use_lookup(dial);
 }
 
 static void on_start(evutil_socket_t fd, short what, void *arg)

@@ -371,8 +371,9 @@ static void on_message(struct channel *channel, uint8_t *bytes, size_t len, void
 	if (refusal == REFUSAL_UNKNOWN_TYPE && message.type % 2 == 1)
 		return;
 	if (refusal != REFUSAL_NONE) {
-		peer_refuse(peer, message.request, refusal, "%s: %s", refusal_text(refusal), why);
-		give_up(peer, ERR_PROTOCOL, "a message of type %u: %s: %s", message.type, refusal_text(refusal), why);
+		peer_refuse(peer, message.request, refusal, "message type %u: %s: %s", message.type,
+			    refusal_text(refusal), why);
+		give_up(peer, ERR_PROTOCOL, "message type %u: %s: %s", message.type, refusal_text(refusal), why);
 		return;
 	}
 	peer->current = bytes_of(bytes, len);
