@@ -169,6 +169,27 @@ def test_tables_agree_with_the_c_side():
     assert {name.removeprefix("item_"): text for name, text in lists.items() if name.startswith("item_")} == ITEMS
 
 
+def test_tables_agree_with_the_document():
+    text = (ROOT / "doc/formats.md").read_text().split("### 3.3")[1].split("### 3.4")[0]
+
+    def fields(cell):
+        return "" if cell == "none" else " ".join(re.sub(r" ≤ \d+", "", field) for field in cell.split(", "))
+
+    rows = {int(number): (name, fields(cell))
+            for number, name, cell in re.findall(r"^\| (\d+) \| (\w+) \| (.*?) \| [\d,]+ \|$", text, re.MULTILINE)}
+    items = {name: fields(cell) for name, cell in re.findall(r"^\| (\w+) \| (\w+:.*?) \|$", text, re.MULTILINE)}
+    assert rows == MESSAGES
+    assert items == ITEMS
+
+
+def test_codes_agree_with_the_document():
+    text = (ROOT / "doc/formats.md").read_text().split("### 3.4")[1].split("\n## 4")[0]
+    header = (ROOT / "common/refusal.h").read_text()
+    documented = {(name, code) for code, name in re.findall(r"^\| (\d+) \| (\w+) \|", text, re.MULTILINE)}
+    assert documented == {found for found in re.findall(r"\tREFUSAL_(\w+) = (\d+),", header) if found[1] != "0"}
+    assert len(documented) > 40
+
+
 def test_messages_there_and_back():
     fields = {"orders": [{"allocation": b"a" * 3, "order": b""}, {"allocation": b"", "order": b"o"}], "last": 1}
     assert decode_message(encode_message("SETTLE_ORDERS", 9, fields)) == ("SETTLE_ORDERS", 9, fields)
