@@ -1,0 +1,240 @@
+/* JSON and metrics, put together from what the parts say. */
+#include "node/api.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "node/stats.h"
+
+struct api {
+	struct http *http;
+	struct api_sources sources;
+};
+
+static json_t *json_u64(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *json_address(const struct address *address)
+{
+	char text[KEY_ADDRESS_TEXT];
+
+	address_to_text(address, text);
+	return json_string(text);
+}
+
+static json_t *json_id(const struct id *id)
+{
+	char text[KEY_ID_HEX];
+
+	id_to_hex(id, text);
+	return json_string(text);
+}
+
+static json_t *json_hostport(const struct hostport *at)
+{
+	char text[HOSTPORT_TEXT];
+
+	hostport_print(at, text);
+	return json_string(text);
+}
+
+static json_t *json_orders(struct books *books, const struct address *satellite)
+{
+	struct ledger_totals t;
+
+	ledger_totals(books_ledger(books), satellite, &t);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "unsettled", (json_int_t)t.orders[LEDGER_UNSETTLED],
+			 "settled", (json_int_t)t.orders[LEDGER_SETTLED], "rejected",
+			 (json_int_t)t.orders[LEDGER_REJECTED], "bytes",
+			 (json_int_t)(t.bytes[LEDGER_UNSETTLED] + t.bytes[LEDGER_SETTLED] + t.bytes[LEDGER_REJECTED]),
+			 "unsettled_bytes", (json_int_t)t.bytes[LEDGER_UNSETTLED], "settled_bytes",
+			 (json_int_t)t.bytes[LEDGER_SETTLED]);
+}
+
+static json_t *json_satellite(const struct api *api, const struct satellite *s)
+{
+	struct checkin_state state;
+	json_t *json = json_object();
+
+	checkin_state(api->sources.checkin, &s->address, &state);
+	json_object_set_new(json, "id", json_id(&s->endpoint.id));
+	json_object_set_new(json, "address", json_address(&s->address));
+	json_object_set_new(json, "endpoint", json_hostport(&s->endpoint.at));
+	json_object_set_new(json, "chain_id", s->pinned ? json_u64(s->domain.chain_id) : json_null());
+	json_object_set_new(json, "contract", s->pinned ? json_address(&s->domain.contract) : json_null());
+	json_object_set_new(json, "last_check_in", state.at > 0 ? json_u64(state.at) : json_null());
+	json_object_set_new(json, "connected", json_boolean(state.at > 0 && state.err == ERR_OK));
+	json_object_set_new(json, "reachable", json_boolean(state.reachable));
+	json_object_set_new(json, "status", json_u64(state.status));
+	json_object_set_new(json, "reason", json_string(state.reason));
+	json_object_set_new(json, "orders", json_orders(api->sources.books, &s->address));
+	return json;
+}
+
+static json_t *json_satellites(const struct api *api)
+{
+	struct satellite *list;
+	size_t count = trust_list(api->sources.parts->trust, &list);
+	json_t *json = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(json, json_satellite(api, &list[i]));
+	free(list);
+	return json;
+}
+
+/* Room on the disk: what records take, and what new ones may still take. */
+static uint64_t used_bytes(const struct store_space *space)
+{
+	return space->live + space->dead + space->overhead;
+}
+
+static json_t *json_space(struct store *store)
+{
+	struct store_space space;
+	json_t *json;
+
+	store_space(store, &space);
+	json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "allocation", (json_int_t)space.allocation,
+			 "used", (json_int_t)used_bytes(&space), "available", (json_int_t)space.available, "live",
+			 (json_int_t)space.live, "pieces", (json_int_t)space.pieces, "dead", (json_int_t)space.dead,
+			 "overhead", (json_int_t)space.overhead, "reserved", (json_int_t)space.reserved, "read_only",
+			 (int)space.read_only);
+	if (space.read_only)
+		json_object_set_new(json, "reason", json_string(space.reason));
+	return json;
+}
+
+static void on_status(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	const struct parts *parts = api->sources.parts;
+	json_t *json = json_object();
+
+	json_object_set_new(json, "id", json_id(key_id(parts->key)));
+	json_object_set_new(json, "address", json_address(key_address(parts->key)));
+	json_object_set_new(json, "version", json_string(GRANARY_VERSION));
+	json_object_set_new(json, "endpoint", json_hostport(&api->sources.said->external));
+	json_object_set_new(json, "listen", json_hostport(api->sources.listen));
+	json_object_set_new(json, "payout", json_address(&api->sources.said->payee));
+	json_object_set_new(json, "started", json_u64(api->sources.started));
+	json_object_set_new(json, "now", json_u64(clock_wall()));
+	json_object_set_new(json, "satellites", json_satellites(api));
+	json_object_set_new(json, "space", json_space(parts->store));
+	json_object_set_new(json, "orders", json_orders(api->sources.books, NULL));
+	http_answer_json(request, 200, json);
+}
+
+/* Healthy: running, and able to take pieces in. */
+static void on_health(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	struct store_space space;
+
+	store_space(api->sources.parts->store, &space);
+	if (space.read_only)
+		http_answer_text(request, 503, "text/plain", "read-only\n");
+	else
+		http_answer_text(request, 200, "text/plain", "ok\n");
+}
+
+static void refresh(const struct api *api)
+{
+	const struct parts *parts = api->sources.parts;
+	struct metrics *m = parts->metrics;
+	struct ledger_totals orders;
+	struct store_space space;
+
+	store_space(parts->store, &space);
+	ledger_totals(books_ledger(api->sources.books), NULL, &orders);
+	metrics_set(m, STAT_ALLOCATION, space.allocation);
+	metrics_set(m, STAT_USED, used_bytes(&space));
+	metrics_set(m, STAT_AVAILABLE, space.available);
+	metrics_set(m, STAT_PIECES, space.pieces);
+	metrics_set(m, STAT_READ_ONLY, space.read_only);
+	metrics_set(m, STAT_IN_FLIGHT, admission_taken(parts->admission));
+	metrics_set(m, STAT_SERIALS, admission_used(parts->admission));
+	metrics_set(m, STAT_ORDERS_UNSETTLED, orders.orders[LEDGER_UNSETTLED]);
+	metrics_set(m, STAT_ORDERS_SETTLED, orders.orders[LEDGER_SETTLED]);
+	metrics_set(m, STAT_ORDERS_REJECTED, orders.orders[LEDGER_REJECTED]);
+}
+
+static void on_metrics(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	char *text;
+
+	refresh(api);
+	text = metrics_print(api->sources.parts->metrics);
+	http_answer_text(request, 200, METRICS_CONTENT_TYPE, text);
+	free(text);
+}
+
+static json_t *json_outcome(const struct settle_outcome *o)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "id", json_id(&o->satellite.endpoint.id));
+	json_object_set_new(json, "address", json_address(&o->satellite.address));
+	json_object_set_new(json, "settled", json_u64(o->settled));
+	json_object_set_new(json, "rejected", json_u64(o->rejected));
+	json_object_set_new(json, "bytes", json_u64(o->bytes));
+	json_object_set_new(json, "error", o->err == ERR_OK ? json_null() : json_string(o->why));
+	return json;
+}
+
+static void on_settled(const struct settle_outcome *outcomes, size_t count, void *arg)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_outcome(&outcomes[i]));
+	http_answer_json(arg, 200, json_pack("{s:o}", "satellites", list));
+}
+
+static void on_settle(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+
+	books_settle(api->sources.books, on_settled, request);
+}
+
+static const struct http_route routes[] = {
+	{"GET", "/health", on_health, false},
+	{"GET", "/metrics", on_metrics, false},
+	{"GET", "/api/v1/status", on_status, true},
+	{"POST", "/api/v1/settle", on_settle, true},
+};
+
+enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct api_sources *sources,
+		   struct api **ret)
+{
+	struct api *api = memory_new(1, sizeof(*api));
+	enum err err;
+
+	api->sources = *sources;
+	err = http_serve(loop, at, dir, routes, sizeof(routes) / sizeof(routes[0]), api, &api->http);
+	if (err != ERR_OK) {
+		free(api);
+		return err;
+	}
+	*ret = api;
+	return ERR_OK;
+}
+
+void api_free(struct api *api)
+{
+	if (api == NULL)
+		return;
+	http_free(api->http);
+	free(api);
+}
+
+uint16_t api_port(const struct api *api)
+{
+	return http_port(api->http);
+}

@@ -1,0 +1,32 @@
+/*
+ * The node's HTTP: /health, /metrics, GET /api/v1/status, POST /api/v1/settle (doc/formats.md, section 8).
+ *
+ * Belongs to the daemon's loop.
+ */
+#ifndef GRANARY_NODE_API_H
+#define GRANARY_NODE_API_H
+
+#include "common/http.h"
+#include "node/books.h"
+#include "node/checkin.h"
+#include "node/parts.h"
+
+/* What there is to tell of. All of it outlives the api. */
+struct api_sources {
+	const struct parts *parts;
+	struct books *books;
+	struct checkin *checkin;
+	const struct checkin_options *said; /* at check-ins */
+	const struct hostport *listen;	    /* where the piece server listens */
+	uint64_t started;		    /* Unix seconds */
+};
+
+struct api;
+
+/* Serve on `at`; the cookie is put into `dir`. As http_serve. */
+enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct api_sources *sources,
+		   struct api **ret) WARN_UNUSED;
+void api_free(struct api *api);
+uint16_t api_port(const struct api *api);
+
+#endif

@@ -1,0 +1,185 @@
+/* Jobs for a pool of one thread, so that they never meet. */
+#include "node/books.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "payments/rules.h"
+
+#define TICK_SECONDS 2 /* between two looks at the log */
+#define TRIM_SECONDS 3600
+#define TRIM_AFTER (RULES_GRACE + 24 * 3600) /* when an entry of the log can be of no use any more, seconds */
+
+struct books {
+	struct loop *loop;
+	const struct parts *parts;
+	struct ledger *ledger;
+	struct pool *pool;
+	struct event *timer;
+	uint64_t interval;   /* between settlements, seconds; 0: on demand only */
+	uint64_t settled_at; /* begun; wall clock, so that tests can set it ahead */
+	atomic_bool stop;
+	atomic_bool filling; /* a job is on its way */
+	uint64_t trimmed_at; /* wall clock */
+	enum err fill_err;   /* of the last filling, so that trouble is logged when it begins */
+};
+
+/* Filling. */
+
+static void report_fill(struct books *books, enum err err)
+{
+	if (err != ERR_OK && books->fill_err == ERR_OK)
+		log_event(LOG_ERROR, "ledger_behind", "reason=%s", err_name(err));
+	books->fill_err = err;
+}
+
+static void fill(struct books *books)
+{
+	enum err err = ledger_fill(books->ledger, books->parts->store);
+	uint64_t now = clock_wall();
+
+	if (err == ERR_OK && now - books->trimmed_at >= TRIM_SECONDS) {
+		books->trimmed_at = now;
+		err = store_transfers_trim(books->parts->store, ledger_sequence(books->ledger), now - TRIM_AFTER);
+	}
+	report_fill(books, err);
+}
+
+static void work_fill(void *arg)
+{
+	struct books *books = arg;
+
+	fill(books);
+	atomic_store(&books->filling, false);
+}
+
+/* Settling. */
+
+struct settling {
+	struct books *books;
+	struct settle_outcome *outcomes;
+	size_t count;
+	books_settled *done;
+	void *arg;
+};
+
+static void log_outcome(const struct settle_outcome *o)
+{
+	char address[KEY_ADDRESS_TEXT], why[ERRAND_MESSAGE + 32];
+
+	address_to_text(&o->satellite.address, address);
+	if (o->err != ERR_OK)
+		log_event(LOG_WARN, "unsettled", "satellite=%s reason=%s why=%s", address, err_name(o->err),
+			  log_quote(o->why, why, sizeof(why)));
+	else if (o->settled + o->rejected > 0)
+		log_event(LOG_INFO, "settled", "satellite=%s orders=%llu rejected=%llu bytes=%llu", address,
+			  (unsigned long long)o->settled, (unsigned long long)o->rejected,
+			  (unsigned long long)o->bytes);
+}
+
+static void work_settle(void *arg)
+{
+	struct settling *settling = arg;
+	struct books *books = settling->books;
+	struct satellite *satellites;
+
+	fill(books);
+	settling->count = trust_list(books->parts->trust, &satellites);
+	settling->outcomes = memory_new(settling->count + 1, sizeof(*settling->outcomes));
+	for (size_t i = 0; i < settling->count; i++) {
+		struct settle_outcome *outcome = &settling->outcomes[i];
+
+		if (satellites[i].pinned)
+			settle_with(books->ledger, books->parts->key, &satellites[i], &books->stop, outcome);
+		else
+			*outcome = (struct settle_outcome){.satellite = satellites[i]}; /* it has allocated nothing */
+		log_outcome(outcome);
+	}
+	free(satellites);
+}
+
+static void settled(void *arg)
+{
+	struct settling *settling = arg;
+
+	settling->done(settling->outcomes, settling->count, settling->arg);
+	free(settling->outcomes);
+	free(settling);
+}
+
+void books_settle(struct books *books, books_settled *done, void *arg)
+{
+	struct settling *settling = memory_new(1, sizeof(*settling));
+
+	books->settled_at = clock_wall();
+	settling->books = books;
+	settling->done = done;
+	settling->arg = arg;
+	pool_submit(books->pool, work_settle, books->loop, settled, settling);
+}
+
+static void settled_by_the_hour(const struct settle_outcome *outcomes, size_t count, void *arg)
+{
+	(void)outcomes;
+	(void)count;
+	(void)arg;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct books *books = arg;
+
+	(void)fd;
+	(void)what;
+	if (!atomic_exchange(&books->filling, true))
+		pool_submit(books->pool, work_fill, NULL, NULL, books);
+	if (books->interval > 0 && clock_wall() - books->settled_at >= books->interval)
+		books_settle(books, settled_by_the_hour, NULL);
+}
+
+void books_set_interval(struct books *books, uint64_t seconds)
+{
+	books->interval = seconds;
+}
+
+enum err books_open(struct loop *loop, const char *dir, const struct parts *parts, struct books **ret,
+		    char why[LEDGER_MESSAGE])
+{
+	const struct timeval every = {TICK_SECONDS, 0};
+	struct books *books = memory_new(1, sizeof(*books));
+	char *path = file_join(dir, "ledger.db");
+	enum err err = ledger_open(path, &books->ledger, why);
+
+	free(path);
+	if (err != ERR_OK) {
+		free(books);
+		return err;
+	}
+	books->loop = loop;
+	books->parts = parts;
+	books->pool = pool_new(1, "books");
+	books->settled_at = clock_wall();
+	books->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, books);
+	event_add(books->timer, &every);
+	*ret = books;
+	return ERR_OK;
+}
+
+void books_close(struct books *books)
+{
+	if (books == NULL)
+		return;
+	atomic_store(&books->stop, true);
+	event_free(books->timer);
+	pool_free(books->pool);
+	ledger_close(books->ledger);
+	free(books);
+}
+
+struct ledger *books_ledger(struct books *books)
+{
+	return books->ledger;
+}

@@ -1,0 +1,159 @@
+/* init, status, settle. */
+#include "node/commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/http.h"
+#include "common/service.h"
+#include "node/settings.h"
+
+#define STATUS_TIMEOUT_MS 10000
+#define SETTLE_TIMEOUT_MS (15 * 60 * 1000)
+
+static int complain(const char *why)
+{
+	fprintf(stderr, "granary-node: %s\n", why);
+	return 1;
+}
+
+/* A directory half made would be in the way of a second try. */
+static void unmake(const char *dir)
+{
+	static const char *const names[] = {"key", "config.ini"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = file_join(dir, names[i]);
+
+		unlink(path);
+		free(path);
+	}
+}
+
+int node_init(struct options *options)
+{
+	const char *dir = options_dir(options);
+	char why[SETTINGS_MESSAGE] = "", text[STORE_MESSAGE] = "";
+	struct key *key = NULL;
+
+	if (option_count(options, "satellite") == 0) {
+		complain("init needs at least one --satellite: nobody else can give this node work");
+		return 2;
+	}
+	if (service_init(options, SETTINGS_OPTIONS, &key, why, sizeof(why)) != ERR_OK)
+		return complain(why);
+	key_free(key);
+	if (store_init(dir, option_int(options, "allocate"), 0, &seam_system, text) != ERR_OK) {
+		unmake(dir);
+		return complain(text);
+	}
+	return 0;
+}
+
+static void print_json(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+static const char *text_of(const json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+
+	return text != NULL ? text : "";
+}
+
+static uint64_t number_of(const json_t *json, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(json, name));
+}
+
+static void print_satellite(const json_t *json)
+{
+	bool connected = json_is_true(json_object_get(json, "connected"));
+	bool reachable = json_is_true(json_object_get(json, "reachable"));
+	char when[24] = "never";
+
+	if (number_of(json, "last_check_in") > 0)
+		clock_format(number_of(json, "last_check_in"), when, sizeof(when));
+	printf("satellite  %s@%s\n           %s, last check-in %s\n", text_of(json, "id"), text_of(json, "endpoint"),
+	       !connected  ? "not connected"
+	       : reachable ? "connected"
+			   : "it cannot reach this node",
+	       when);
+	if (text_of(json, "reason")[0] != '\0')
+		printf("           %s\n", text_of(json, "reason"));
+}
+
+static void print_status(const json_t *json)
+{
+	const json_t *space = json_object_get(json, "space"), *orders = json_object_get(json, "orders"), *satellite;
+	char used[16], allocation[16], available[16];
+	size_t i;
+
+	option_print_size(number_of(space, "used"), used);
+	option_print_size(number_of(space, "allocation"), allocation);
+	option_print_size(number_of(space, "available"), available);
+	printf("id         %s\naddress    %s\nendpoint   %s\npayout     %s\nversion    %s\n", text_of(json, "id"),
+	       text_of(json, "address"), text_of(json, "endpoint"), text_of(json, "payout"), text_of(json, "version"));
+	printf("space      %s of %s used, %s available, %" PRIu64 " pieces\n", used, allocation, available,
+	       number_of(space, "pieces"));
+	if (json_is_true(json_object_get(space, "read_only")))
+		printf("           read-only: %s\n", text_of(space, "reason"));
+	printf("orders     %" PRIu64 " unsettled, %" PRIu64 " settled, %" PRIu64 " rejected\n",
+	       number_of(orders, "unsettled"), number_of(orders, "settled"), number_of(orders, "rejected"));
+	json_array_foreach(json_object_get(json, "satellites"), i, satellite) print_satellite(satellite);
+}
+
+int node_status(struct options *options)
+{
+	char why[SETTINGS_MESSAGE] = "";
+	json_t *json = NULL;
+
+	if (http_call("GET", option_hostport(options, "http"), "/api/v1/status", options_dir(options),
+		      STATUS_TIMEOUT_MS, &json, why, sizeof(why)) != ERR_OK)
+		return complain(why);
+	if (option_flag(options, "json"))
+		print_json(json);
+	else
+		print_status(json);
+	json_decref(json);
+	return 0;
+}
+
+/* One line per satellite; false when it could not be settled with. */
+static bool print_outcome(const json_t *json, bool quiet)
+{
+	const char *error = text_of(json, "error");
+	char bytes[16];
+
+	option_print_size(number_of(json, "bytes"), bytes);
+	if (!quiet)
+		printf("%s: %" PRIu64 " orders settled (%s), %" PRIu64 " rejected\n", text_of(json, "address"),
+		       number_of(json, "settled"), bytes, number_of(json, "rejected"));
+	if (error[0] != '\0')
+		fprintf(stderr, "granary-node: %s: %s\n", text_of(json, "address"), error);
+	return error[0] == '\0';
+}
+
+int node_settle(struct options *options)
+{
+	char why[SETTINGS_MESSAGE] = "";
+	json_t *json = NULL, *outcome;
+	bool all = true;
+	size_t i;
+
+	if (http_call("POST", option_hostport(options, "http"), "/api/v1/settle", options_dir(options),
+		      SETTLE_TIMEOUT_MS, &json, why, sizeof(why)) != ERR_OK)
+		return complain(why);
+	if (option_flag(options, "json"))
+		print_json(json);
+	json_array_foreach(json_object_get(json, "satellites"), i, outcome) all =
+		print_outcome(outcome, option_flag(options, "json")) && all;
+	json_decref(json);
+	return all ? 0 : 1;
+}

@@ -1,0 +1,11 @@
+/* The commands of granary-node that are not the daemon: they make its directory, or ask it over HTTP. */
+#ifndef GRANARY_NODE_COMMANDS_H
+#define GRANARY_NODE_COMMANDS_H
+
+#include "common/options.h"
+
+int node_init(struct options *options);
+int node_status(struct options *options);
+int node_settle(struct options *options);
+
+#endif

@@ -1,0 +1,337 @@
+/* GET: read in the pool, send from the loop, as far as orders and the channel allow. */
+#include "node/get.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/proof.h"
+#include "common/clock.h"
+#include "common/memory.h"
+#include "node/session.h"
+#include "node/transfer.h"
+#include "payments/rules.h"
+
+/* Blocks read and not yet sent. */
+struct batch {
+	uint8_t *data; /* room for GET_BLOCKS blocks, made at first use */
+	uint32_t block;
+	uint32_t count;
+	uint32_t sent;
+};
+
+struct get {
+	struct request base;
+	struct transfer transfer;
+	uint64_t reserved;	 /* of the node's budget */
+	uint64_t offset, length; /* the range asked for */
+	struct batch batches[2];
+	unsigned sending;	/* the batch that goes out now; the other one is read meanwhile */
+	unsigned filling;	/* the batch of the job under way, or of the last one */
+	uint32_t next;		/* block to be sent; valid once opened */
+	bool opened;		/* the piece was found, and the range is within it */
+	bool working;		/* a job is under way */
+	bool logged;		/* the log was told that the allocation is used, … */
+	uint64_t logged_amount; /* … and of so much ordered */
+	bool ending;		/* all is sent; GET_END waits for the log */
+	enum err log_err;
+
+	/* The job's while one is under way, the loop's in between. */
+	struct store_reader *reader;
+	uint32_t read; /* block to be read */
+	uint32_t end;  /* one past the last */
+	enum refusal refusal;
+};
+
+static void get_worked(void *arg);
+
+static const struct store_piece *piece_of(const struct get *get)
+{
+	return store_reader_piece(get->reader);
+}
+
+/* Bytes of the blocks that cover the range. */
+static uint64_t covered(const struct get *get)
+{
+	uint64_t size = piece_of(get)->size, end = (uint64_t)get->end * TREE_BLOCK;
+
+	return (end < size ? end : size) - (uint64_t)get->read * TREE_BLOCK;
+}
+
+/* Find the piece, and hold the range against it and against what can ever be ordered. */
+static enum refusal job_open(struct get *get)
+{
+	struct store *store = get->base.parts->store;
+	struct store_key key = {0, get->transfer.allocation.piece};
+	uint64_t size, last;
+	enum err err;
+
+	err = store_satellite(store, &get->transfer.satellite.address, &key.satellite);
+	if (err == ERR_OK)
+		err = store_get(store, &key, &get->reader);
+	if (err != ERR_OK)
+		return refusal_from_err(err);
+	size = piece_of(get)->size;
+	if (get->offset > size || get->length > size - get->offset || (get->length == 0 && size > 0))
+		return REFUSAL_RANGE;
+	last = get->length > 0 ? get->offset + get->length - 1 : 0;
+	get->read = (uint32_t)(get->offset / TREE_BLOCK);
+	get->end = (uint32_t)(last / TREE_BLOCK) + 1;
+	return covered(get) <= get->transfer.allocation.limit + RULES_SLACK ? REFUSAL_NONE : REFUSAL_RANGE;
+}
+
+static enum refusal job_read(struct get *get, struct batch *batch)
+{
+	uint32_t left = get->end - get->read;
+	size_t len;
+
+	batch->block = get->read;
+	batch->count = left < GET_BLOCKS ? left : GET_BLOCKS;
+	batch->sent = 0;
+	if (batch->data == NULL)
+		batch->data = memory_new(batch->count, TREE_BLOCK);
+	get->read += batch->count;
+	return refusal_from_err(store_reader_blocks(get->reader, batch->block, batch->count, batch->data, &len));
+}
+
+static void work_read(void *arg)
+{
+	struct get *get = arg;
+
+	get->refusal = get->reader == NULL ? job_open(get) : REFUSAL_NONE;
+	if (get->refusal == REFUSAL_NONE)
+		get->refusal = job_read(get, &get->batches[get->filling]);
+}
+
+static bool is_empty(const struct batch *batch)
+{
+	return batch->sent == batch->count;
+}
+
+static void start_read(struct get *get, unsigned filling)
+{
+	get->filling = filling;
+	get->working = true;
+	get->base.ours = true;
+	request_job(&get->base, work_read, get_worked);
+}
+
+/* Keep one job under way as long as there are blocks to read and a batch to read them into. */
+static void read_ahead(struct get *get)
+{
+	if (get->working || get->read == get->end)
+		return;
+	if (is_empty(&get->batches[get->sending]))
+		start_read(get, get->sending);
+	else if (is_empty(&get->batches[!get->sending]))
+		start_read(get, !get->sending);
+}
+
+static void send_block(struct get *get, struct batch *batch)
+{
+	const struct store_piece *piece = piece_of(get);
+	struct bytes32 path[PROOF_PATH];
+	struct message message = {.type = MSG_DATA};
+	uint32_t siblings;
+
+	siblings = proof_path(piece->blocks, piece->size, get->next, path);
+	message.data.block = get->next;
+	message.data.siblings = bytes_of(path, siblings * sizeof(path[0]));
+	message.data.payload =
+		bytes_of(batch->data + (size_t)batch->sent * TREE_BLOCK, tree_block_size(piece->size, get->next));
+	request_send(&get->base, &message);
+	get->transfer.moved += message.data.payload.len;
+	get->base.moved += message.data.payload.len;
+	metrics_add(get->base.parts->metrics, STAT_BYTES_OUT, message.data.payload.len);
+	batch->sent++;
+	get->next++;
+}
+
+/* The batch with the next block, NULL while it is still being read. */
+static struct batch *batch_to_send(struct get *get)
+{
+	for (int i = 0; i < 2; i++) {
+		bool busy = get->working && get->filling == get->sending;
+
+		if (!busy && !is_empty(&get->batches[get->sending]))
+			return &get->batches[get->sending];
+		get->sending = !get->sending;
+	}
+	return NULL;
+}
+
+static void send_ready(struct get *get)
+{
+	struct batch *batch = batch_to_send(get);
+
+	while (batch != NULL && !request_is_full(&get->base) &&
+	       transfer_may_send(&get->transfer, tree_block_size(piece_of(get)->size, get->next))) {
+		send_block(get, batch);
+		if (is_empty(batch)) {
+			read_ahead(get);
+			batch = batch_to_send(get);
+		}
+	}
+}
+
+static void answer_end(struct get *get)
+{
+	struct message message = {.type = MSG_GET_END};
+
+	if (get->log_err != ERR_OK) {
+		request_refuse(&get->base, refusal_from_err(get->log_err), "the transfer could not be logged");
+		return;
+	}
+	message.get_end.bytes = get->transfer.moved;
+	request_send(&get->base, &message);
+	request_end(&get->base);
+}
+
+static void log_is_back(void *arg)
+{
+	struct get *get = arg;
+
+	request_job_is_back(&get->base);
+	if (get->ending)
+		answer_end(get);
+}
+
+static void on_logged(void *arg, enum err err)
+{
+	struct get *get = arg;
+
+	get->log_err = err;
+	request_finish_job(&get->base, log_is_back);
+}
+
+/* Tell the log of the highest order; true when it knows already. One entry is on its way at a time, the first order's
+ * alone excepted, of whose fate the last one tells as well: they are written in order. */
+static bool log_order(struct get *get, bool wait)
+{
+	struct store_transfer entry;
+
+	if (get->logged && get->logged_amount == get->transfer.order.amount)
+		return true;
+	get->logged = true;
+	get->logged_amount = get->transfer.order.amount;
+	transfer_log_entry(&get->transfer, clock_wall(), &entry);
+	if (wait)
+		get->base.jobs++;
+	store_transfer_add(get->base.parts->store, &entry, wait ? on_logged : NULL, get);
+	return false;
+}
+
+static void advance(struct get *get)
+{
+	if (get->base.session == NULL || !get->opened || get->ending)
+		return;
+	send_ready(get);
+	read_ahead(get);
+	if (get->working || get->next < get->end)
+		return;
+	get->ending = true;
+	get->base.ours = true;
+	if (log_order(get, true))
+		answer_end(get);
+}
+
+static void get_worked(void *arg)
+{
+	struct get *get = arg;
+
+	get->working = false;
+	get->base.ours = false;
+	request_job_is_back(&get->base);
+	if (get->refusal != REFUSAL_NONE) {
+		request_refuse(&get->base, get->refusal, NULL);
+		return;
+	}
+	if (!get->opened)
+		get->next = get->batches[get->filling].block;
+	get->opened = true;
+	advance(get);
+}
+
+/* Memory for what the range can need; of the piece's size nothing is known yet. */
+static uint64_t read_ahead_bytes(const struct msg_get *get)
+{
+	uint64_t most = (uint64_t)2 * GET_BLOCKS * TREE_BLOCK;
+
+	return get->length < most - 2 * TREE_BLOCK ? get->length + 2 * TREE_BLOCK : most;
+}
+
+static struct request *get_begin(struct session *session, const struct message *message, enum refusal *ret_refusal,
+				 const char **ret_words)
+{
+	const struct parts *parts = session_worker(session)->parts;
+	const struct transfer_request request = {message->get.allocation,
+						 key_address(parts->key),
+						 session_peer_id(session),
+						 &message->get.piece,
+						 false,
+						 clock_wall()};
+	struct get *get = memory_new(1, sizeof(*get));
+	enum refusal refusal;
+
+	(void)ret_words;
+	get->offset = message->get.offset;
+	get->length = message->get.length;
+	refusal = transfer_open(parts->trust, &request, &get->transfer);
+	if (refusal == REFUSAL_NONE && !admission_take(parts->admission, read_ahead_bytes(&message->get)))
+		refusal = REFUSAL_BUSY;
+	else if (refusal == REFUSAL_NONE)
+		get->reserved = read_ahead_bytes(&message->get);
+	if (refusal == REFUSAL_NONE)
+		refusal = admission_use(parts->admission, &get->transfer.allocation, &get->transfer.hash, false);
+	if (refusal != REFUSAL_NONE) {
+		*ret_refusal = refusal;
+		admission_give(parts->admission, get->reserved);
+		free(get);
+		return NULL;
+	}
+	request_init(&get->base, &get_verb, session, message);
+	start_read(get, 0);
+	return &get->base;
+}
+
+static void get_more(struct request *request, const struct message *message)
+{
+	struct get *get = (struct get *)request;
+	enum refusal refusal = REFUSAL_PROTOCOL;
+
+	if (get->ending)
+		return; /* it crossed with the end */
+	if (message->type == MSG_ORDER)
+		refusal = transfer_order(&get->transfer, message->order.order);
+	if (refusal != REFUSAL_NONE) {
+		request_refuse(request, refusal, NULL);
+		return;
+	}
+	if (!get->logged)
+		log_order(get, false);
+	advance(get);
+}
+
+static void get_drained(struct request *request)
+{
+	advance((struct get *)request);
+}
+
+/* What was ordered is owed for, also by who leaves early; and the allocation is used, also without an order. */
+static void get_stopped(struct request *request)
+{
+	log_order((struct get *)request, false);
+}
+
+static void get_free(struct request *request)
+{
+	struct get *get = (struct get *)request;
+
+	store_reader_free(get->reader);
+	free(get->batches[0].data);
+	free(get->batches[1].data);
+	admission_give(request->parts->admission, get->reserved);
+	free(get);
+}
+
+const struct verb get_verb = {MSG_GET, "get", STAT_GETS, get_begin, get_more, get_drained, get_stopped, get_free};

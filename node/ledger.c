@@ -1,0 +1,519 @@
+/*
+ * The ledger's SQL. Every change of an order's state moves its bytes from one running total to another in the same
+ * transaction, so nothing is ever summed up over all orders; a copy of the totals is kept in memory for readers.
+ */
+#include "node/ledger.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/database.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "common/message.h"
+#include "payments/serial.h"
+
+#define FILL_BATCH 2000 /* entries of the log per transaction */
+
+static const struct migration migrations[] = {
+	{1, "CREATE TABLE orders ("
+	    "  allocation @bytes NOT NULL PRIMARY KEY,"
+	    "  satellite @bytes NOT NULL,"
+	    "  hour @int NOT NULL,"
+	    "  action @int NOT NULL,"
+	    "  amount @int NOT NULL,"
+	    "  order_hash @bytes NOT NULL,"
+	    "  allocation_signed @bytes NOT NULL,"
+	    "  order_signed @bytes NOT NULL,"
+	    "  at @int NOT NULL,"
+	    "  state @int NOT NULL,"
+	    "  counted @int NOT NULL,"
+	    "  code @int NOT NULL,"
+	    "  settlement @bytes"
+	    ") @strict;"
+	    "CREATE INDEX orders_unsettled ON orders (satellite, hour, order_hash) WHERE state = 1;"
+	    "CREATE TABLE settlements ("
+	    "  hash @bytes NOT NULL PRIMARY KEY,"
+	    "  satellite @bytes NOT NULL,"
+	    "  hour @int NOT NULL,"
+	    "  settlement @bytes NOT NULL,"
+	    "  settled @bytes NOT NULL"
+	    ") @strict;"
+	    "CREATE TABLE totals ("
+	    "  satellite @bytes NOT NULL,"
+	    "  state @int NOT NULL,"
+	    "  orders @int NOT NULL,"
+	    "  bytes @int NOT NULL,"
+	    "  PRIMARY KEY (satellite, state)"
+	    ") @strict;"
+	    "CREATE TABLE progress (name @text NOT NULL PRIMARY KEY, value @int NOT NULL) @strict;"
+	    "INSERT INTO progress (name, value) VALUES ('sequence', 0)"},
+};
+
+struct total {
+	struct address satellite;
+	struct ledger_totals totals;
+};
+
+struct ledger {
+	struct database *db;
+	uint64_t sequence;
+	pthread_mutex_t lock; /* guards what follows */
+	struct total *totals;
+	size_t total_count;
+	size_t total_room;
+};
+
+static void query_address(struct query *q, const char *name, const struct address *address)
+{
+	query_bytes(q, name, bytes_of(address->b, sizeof(address->b)));
+}
+
+static struct ledger_totals *totals_of(struct ledger *ledger, const struct address *satellite)
+{
+	for (size_t i = 0; i < ledger->total_count; i++) {
+		if (address_equal(&ledger->totals[i].satellite, satellite))
+			return &ledger->totals[i].totals;
+	}
+	ledger->totals =
+		memory_grow(ledger->totals, &ledger->total_room, ledger->total_count + 1, sizeof(*ledger->totals));
+	ledger->totals[ledger->total_count] = (struct total){.satellite = *satellite};
+	return &ledger->totals[ledger->total_count++].totals;
+}
+
+/* Read the totals into memory: after each transaction, and at the start. */
+static enum err read_totals(struct ledger *ledger)
+{
+	struct query *q = database_query(ledger->db, "SELECT satellite, state, orders, bytes FROM totals");
+	bool row = false;
+	enum err err = query_step(q, &row);
+
+	pthread_mutex_lock(&ledger->lock);
+	ledger->total_count = 0;
+	while (err == ERR_OK && row) {
+		struct address satellite;
+		uint64_t state = query_get_int(q, 1);
+
+		err = query_get_exact(q, 0, satellite.b, sizeof(satellite.b));
+		if (err == ERR_OK && state < LEDGER_STATES) {
+			totals_of(ledger, &satellite)->orders[state] = query_get_int(q, 2);
+			totals_of(ledger, &satellite)->bytes[state] = query_get_int(q, 3);
+		}
+		if (err == ERR_OK)
+			err = query_step(q, &row);
+	}
+	pthread_mutex_unlock(&ledger->lock);
+	query_reset(q);
+	return err;
+}
+
+static enum err read_sequence(struct database *db, uint64_t *ret)
+{
+	struct query *q = database_query(db, "SELECT value FROM progress WHERE name = 'sequence'");
+	enum err err = query_one(q);
+
+	if (err == ERR_OK)
+		*ret = query_get_int(q, 0);
+	query_reset(q);
+	return err;
+}
+
+enum err ledger_open(const char *path, struct ledger **ret, char why[LEDGER_MESSAGE])
+{
+	struct ledger *ledger = memory_new(1, sizeof(*ledger));
+	enum err err;
+
+	pthread_mutex_init(&ledger->lock, NULL);
+	err = database_open(path, migrations, sizeof(migrations) / sizeof(migrations[0]), &ledger->db, why);
+	if (err != ERR_OK)
+		goto out;
+	err = read_sequence(ledger->db, &ledger->sequence);
+	if (err == ERR_OK)
+		err = read_totals(ledger);
+	if (err != ERR_OK) {
+		snprintf(why, LEDGER_MESSAGE, "%s: %s", path, database_message(ledger->db));
+		goto out;
+	}
+	*ret = ledger;
+	ledger = NULL;
+out:
+	ledger_close(ledger);
+	return err;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (ledger == NULL)
+		return;
+	if (ledger->db != NULL)
+		database_close(ledger->db);
+	pthread_mutex_destroy(&ledger->lock);
+	free(ledger->totals);
+	free(ledger);
+}
+
+const char *ledger_message(const struct ledger *ledger)
+{
+	return database_message(ledger->db);
+}
+
+void ledger_totals(struct ledger *ledger, const struct address *satellite, struct ledger_totals *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	pthread_mutex_lock(&ledger->lock);
+	for (size_t i = 0; i < ledger->total_count; i++) {
+		const struct total *total = &ledger->totals[i];
+
+		if (satellite != NULL && !address_equal(satellite, &total->satellite))
+			continue;
+		for (int state = 0; state < LEDGER_STATES; state++) {
+			ret->orders[state] += total->totals.orders[state];
+			ret->bytes[state] += total->totals.bytes[state];
+		}
+	}
+	pthread_mutex_unlock(&ledger->lock);
+}
+
+/* Orders coming and going. */
+
+/* An order as it stands in the table. */
+struct entry {
+	bool known;
+	uint64_t amount;
+	enum ledger_state state;
+	uint64_t counted;
+};
+
+static enum err find_entry(struct database *db, const struct bytes32 *allocation, struct entry *ret)
+{
+	struct query *q =
+		database_query(db, "SELECT amount, state, counted FROM orders WHERE allocation = $allocation");
+	enum err err;
+
+	query_bytes32(q, "allocation", allocation);
+	err = query_one(q);
+	ret->known = err == ERR_OK;
+	if (err == ERR_OK) {
+		ret->amount = query_get_int(q, 0);
+		ret->state = (enum ledger_state)query_get_int(q, 1);
+		ret->counted = query_get_int(q, 2);
+	}
+	query_reset(q);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+/* What an order adds to the bytes of its state's total. */
+static uint64_t bytes_in_total(const struct entry *entry)
+{
+	return entry->state == LEDGER_SETTLED ? entry->counted : entry->amount;
+}
+
+static enum err total_add(struct database *db, const struct address *satellite, const struct entry *entry)
+{
+	struct query *q = database_query(
+		db, "INSERT INTO totals (satellite, state, orders, bytes) VALUES ($satellite, $state, 1, $bytes) "
+		    "ON CONFLICT (satellite, state) DO UPDATE SET orders = totals.orders + 1, "
+		    "bytes = totals.bytes + excluded.bytes");
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "state", entry->state);
+	query_int(q, "bytes", bytes_in_total(entry));
+	return query_run(q);
+}
+
+static enum err total_take(struct database *db, const struct address *satellite, const struct entry *entry)
+{
+	struct query *q = database_query(db, "UPDATE totals SET orders = orders - 1, bytes = bytes - $bytes "
+					     "WHERE satellite = $satellite AND state = $state");
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "state", entry->state);
+	query_int(q, "bytes", bytes_in_total(entry));
+	return query_run(q);
+}
+
+static enum err write_order(struct database *db, const struct store_transfer *t)
+{
+	struct query *q = database_query(
+		db, "INSERT INTO orders (allocation, satellite, hour, action, amount, order_hash, allocation_signed, "
+		    "order_signed, at, state, counted, code) VALUES ($allocation, $satellite, $hour, $action, $amount, "
+		    "$order_hash, $allocation_signed, $order_signed, $at, 1, 0, 0) ON CONFLICT (allocation) DO UPDATE "
+		    "SET amount = excluded.amount, order_hash = excluded.order_hash, "
+		    "order_signed = excluded.order_signed, at = excluded.at, state = 1");
+	uint8_t allocation[MESSAGE_SIGNED_MAX], order[MESSAGE_SIGNED_MAX];
+	struct writer a, o;
+	struct bytes32 hash;
+
+	writer_init(&a, allocation, sizeof(allocation));
+	typed_encode(&typed_allocation, &t->allocation, &t->allocation_signature, &a);
+	writer_init(&o, order, sizeof(order));
+	typed_encode(&typed_order, &t->order, &t->order_signature, &o);
+	typed_hash(&typed_order, &t->order, &hash);
+	query_bytes32(q, "allocation", &t->order.allocation);
+	query_address(q, "satellite", &t->allocation.satellite);
+	query_int(q, "hour", serial_hour(&t->allocation.serial));
+	query_int(q, "action", t->allocation.action);
+	query_int(q, "amount", t->order.amount);
+	query_bytes32(q, "order_hash", &hash);
+	query_bytes(q, "allocation_signed", writer_bytes(&a));
+	query_bytes(q, "order_signed", writer_bytes(&o));
+	query_int(q, "at", t->at);
+	return query_run(q);
+}
+
+static enum err add_order(struct database *db, const struct store_transfer *t)
+{
+	struct entry entry = {0};
+	enum err err;
+
+	if (t->order.amount == 0)
+		return ERR_OK;
+	if (t->order.amount > INT64_MAX) {
+		log_event(LOG_WARN, "order_absurd", "amount=%llu", (unsigned long long)t->order.amount);
+		return ERR_OK;
+	}
+	err = find_entry(db, &t->order.allocation, &entry);
+	if (err != ERR_OK || (entry.known && entry.amount >= t->order.amount))
+		return err;
+	if (entry.known)
+		err = total_take(db, &t->allocation.satellite, &entry);
+	entry = (struct entry){true, t->order.amount, LEDGER_UNSETTLED, entry.counted};
+	if (err == ERR_OK)
+		err = write_order(db, t);
+	if (err == ERR_OK)
+		err = total_add(db, &t->allocation.satellite, &entry);
+	return err;
+}
+
+static enum err add_one(struct database *db, void *arg)
+{
+	return add_order(db, arg);
+}
+
+enum err ledger_add(struct ledger *ledger, const struct store_transfer *transfer)
+{
+	struct store_transfer copy = *transfer;
+	enum err err = database_transaction(ledger->db, add_one, &copy);
+
+	return err == ERR_OK ? read_totals(ledger) : err;
+}
+
+/* Filling from the store's log, a batch at a time. */
+
+struct batch {
+	struct store_transfer *entries;
+	size_t count;
+};
+
+static bool collect(void *arg, const struct store_transfer *transfer)
+{
+	struct batch *batch = arg;
+
+	batch->entries[batch->count++] = *transfer;
+	return batch->count < FILL_BATCH;
+}
+
+static enum err write_sequence(struct database *db, uint64_t sequence)
+{
+	struct query *q = database_query(db, "UPDATE progress SET value = $value WHERE name = 'sequence'");
+
+	query_int(q, "value", sequence);
+	return query_run(q);
+}
+
+static enum err add_batch(struct database *db, void *arg)
+{
+	const struct batch *batch = arg;
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < batch->count && err == ERR_OK; i++)
+		err = add_order(db, &batch->entries[i]);
+	return err == ERR_OK ? write_sequence(db, batch->entries[batch->count - 1].sequence) : err;
+}
+
+enum err ledger_fill(struct ledger *ledger, struct store *store)
+{
+	struct batch batch = {memory_new(FILL_BATCH, sizeof(*batch.entries)), 0};
+	enum err err;
+
+	do {
+		batch.count = 0;
+		err = store_transfers_each(store, ledger->sequence, collect, &batch);
+		if (err != ERR_OK || batch.count == 0)
+			break;
+		err = database_transaction(ledger->db, add_batch, &batch);
+		if (err == ERR_OK)
+			ledger->sequence = batch.entries[batch.count - 1].sequence;
+	} while (err == ERR_OK && batch.count == FILL_BATCH);
+	free(batch.entries);
+	return err == ERR_OK ? read_totals(ledger) : err;
+}
+
+uint64_t ledger_sequence(const struct ledger *ledger)
+{
+	return ledger->sequence;
+}
+
+/* Settling. */
+
+enum err ledger_next_hour(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t *ret)
+{
+	struct query *q = database_query(ledger->db, "SELECT hour FROM orders WHERE satellite = $satellite AND "
+						     "hour >= $from AND state = 1 ORDER BY hour LIMIT 1");
+	enum err err;
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "from", from);
+	err = query_one(q);
+	if (err == ERR_OK)
+		*ret = query_get_int(q, 0);
+	query_reset(q);
+	return err;
+}
+
+static struct bytes copy_column(struct query *q, int column)
+{
+	struct bytes view = query_get_bytes(q, column);
+
+	return bytes_of(memory_copy(view.data, view.len), view.len);
+}
+
+static enum err claim_row(struct query *q, struct claim_order *ret)
+{
+	enum err err = query_get_exact(q, 0, ret->allocation.b, sizeof(ret->allocation.b));
+
+	if (err == ERR_OK)
+		err = query_get_exact(q, 1, ret->hash.b, sizeof(ret->hash.b));
+	if (err != ERR_OK)
+		return err;
+	ret->amount = query_get_int(q, 2);
+	ret->allocation_signed = copy_column(q, 3);
+	ret->order_signed = copy_column(q, 4);
+	return ERR_OK;
+}
+
+enum err ledger_claim(struct ledger *ledger, const struct address *satellite, uint64_t hour, uint32_t most,
+		      struct claim **ret)
+{
+	struct query *q = database_query(
+		ledger->db, "SELECT allocation, order_hash, amount, allocation_signed, order_signed FROM orders WHERE "
+			    "satellite = $satellite AND hour = $hour AND state = 1 ORDER BY order_hash LIMIT $most");
+	struct claim *claim = memory_new(1, sizeof(*claim));
+	bool row = false;
+	enum err err;
+
+	claim->satellite = *satellite;
+	claim->hour = hour;
+	claim->orders = memory_new(most, sizeof(*claim->orders));
+	query_address(q, "satellite", satellite);
+	query_int(q, "hour", hour);
+	query_int(q, "most", most);
+	err = query_step(q, &row);
+	while (err == ERR_OK && row) {
+		err = claim_row(q, &claim->orders[claim->count]);
+		if (err == ERR_OK) {
+			claim->count++;
+			err = query_step(q, &row);
+		}
+	}
+	query_reset(q);
+	if (err != ERR_OK) {
+		claim_free(claim);
+		return err;
+	}
+	*ret = claim;
+	return ERR_OK;
+}
+
+void claim_free(struct claim *claim)
+{
+	if (claim == NULL)
+		return;
+	for (uint32_t i = 0; i < claim->count; i++) {
+		free((void *)claim->orders[i].allocation_signed.data);
+		free((void *)claim->orders[i].order_signed.data);
+	}
+	free(claim->orders);
+	free(claim);
+}
+
+struct outcome {
+	const struct claim *claim;
+	const struct ledger_verdict *verdicts;
+	struct bytes settlement, settled;
+	struct bytes32 hash; /* of the settlement */
+};
+
+static enum err keep_statements(struct database *db, const struct outcome *outcome)
+{
+	struct query *q =
+		database_query(db, "INSERT INTO settlements (hash, satellite, hour, settlement, settled) VALUES "
+				   "($hash, $satellite, $hour, $settlement, $settled) ON CONFLICT (hash) DO "
+				   "UPDATE SET settled = excluded.settled");
+
+	query_bytes32(q, "hash", &outcome->hash);
+	query_address(q, "satellite", &outcome->claim->satellite);
+	query_int(q, "hour", outcome->claim->hour);
+	query_bytes(q, "settlement", outcome->settlement);
+	query_bytes(q, "settled", outcome->settled);
+	return query_run(q);
+}
+
+static enum err mark_order(struct database *db, const struct outcome *outcome, uint32_t index)
+{
+	struct query *q = database_query(db, "UPDATE orders SET state = $state, counted = $counted, code = $code, "
+					     "settlement = $settlement WHERE allocation = $allocation");
+	const struct ledger_verdict *verdict = &outcome->verdicts[index];
+	bool rejected = verdict->verdict == VERDICT_REJECTED;
+
+	query_int(q, "state", rejected ? LEDGER_REJECTED : LEDGER_SETTLED);
+	query_int(q, "counted", rejected ? 0 : verdict->bytes);
+	query_int(q, "code", rejected ? verdict->code : REFUSAL_NONE);
+	query_bytes32(q, "settlement", &outcome->hash);
+	query_bytes32(q, "allocation", &outcome->claim->orders[index].allocation);
+	return query_run(q);
+}
+
+static enum err settle_order(struct database *db, const struct outcome *outcome, uint32_t index)
+{
+	const struct claim_order *order = &outcome->claim->orders[index];
+	const struct ledger_verdict *verdict = &outcome->verdicts[index];
+	struct entry entry = {0};
+	enum err err = find_entry(db, &order->allocation, &entry);
+
+	if (err != ERR_OK || !entry.known || entry.amount != order->amount)
+		return err;
+	err = total_take(db, &outcome->claim->satellite, &entry);
+	if (err == ERR_OK)
+		err = mark_order(db, outcome, index);
+	entry.state = verdict->verdict == VERDICT_REJECTED ? LEDGER_REJECTED : LEDGER_SETTLED;
+	entry.counted = verdict->bytes;
+	return err == ERR_OK ? total_add(db, &outcome->claim->satellite, &entry) : err;
+}
+
+static enum err settle_all(struct database *db, void *arg)
+{
+	const struct outcome *outcome = arg;
+	enum err err = keep_statements(db, outcome);
+
+	for (uint32_t i = 0; i < outcome->claim->count && err == ERR_OK; i++)
+		err = settle_order(db, outcome, i);
+	return err;
+}
+
+enum err ledger_settle(struct ledger *ledger, const struct claim *claim, const struct ledger_verdict *verdicts,
+		       struct bytes settlement, struct bytes settled)
+{
+	struct outcome outcome = {.claim = claim, .verdicts = verdicts, .settlement = settlement, .settled = settled};
+	struct settlement decoded;
+	struct signature signature;
+	enum err err = typed_decode(&typed_settlement, settlement, &decoded, &signature);
+
+	if (err != ERR_OK)
+		return err;
+	typed_hash(&typed_settlement, &decoded, &outcome.hash);
+	err = database_transaction(ledger->db, settle_all, &outcome);
+	return err == ERR_OK ? read_totals(ledger) : err;
+}

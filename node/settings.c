@@ -1,0 +1,81 @@
+/* From options to values. Everything was checked against the table of main.c when it was read. */
+#include "node/settings.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/memory.h"
+
+#define WORKERS_MOST 64
+
+static unsigned workers_for(uint64_t wanted)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (wanted > 0)
+		return (unsigned)wanted;
+	if (processors < 1)
+		return 1;
+	return processors > WORKERS_MOST ? WORKERS_MOST : (unsigned)processors;
+}
+
+static unsigned milliseconds(const struct options *options, const char *name)
+{
+	return (unsigned)option_int(options, name) * 1000;
+}
+
+static void read_limits(const struct options *options, struct limits *ret)
+{
+	unsigned window = (unsigned)option_int(options, "pace-window");
+
+	ret->channel = (struct channel_limits){
+		.handshake_ms = milliseconds(options, "handshake-timeout"),
+		.first_ms = milliseconds(options, "first-timeout"),
+		.idle_ms = milliseconds(options, "idle-timeout"),
+		.pace_ms = window * 1000,
+		.pace_bytes = (unsigned)option_int(options, "pace") * window,
+	};
+	ret->listener = (struct listener_limits){
+		.half_open = (unsigned)option_int(options, "half-open"),
+		.half_open_network = (unsigned)option_int(options, "half-open-network"),
+		.address_burst = (unsigned)option_int(options, "address-burst"),
+		.address_minute = (unsigned)option_int(options, "address-minute"),
+	};
+	ret->requests = (unsigned)option_int(options, "requests");
+}
+
+void settings_read(const struct options *options, struct settings *ret)
+{
+	ret->allocation = option_int(options, "allocate");
+	ret->listen = *option_hostport(options, "listen");
+	ret->http = *option_hostport(options, "http");
+	ret->workers = workers_for(option_int(options, "workers"));
+	ret->disk_threads = (unsigned)option_int(options, "disk-threads");
+	ret->in_flight = option_int(options, "in-flight");
+	ret->serials = (uint32_t)option_int(options, "serials");
+	read_limits(options, &ret->limits);
+}
+
+void settings_read_live(const struct options *options, struct live_settings *ret)
+{
+	*ret = (struct live_settings){.log_level = LOG_INFO};
+	log_level_from_name(option_text(options, "log-level"), &ret->log_level);
+	ret->check_in = option_int(options, "check-in");
+	ret->settle = option_int(options, "settle");
+	ret->has_external = option_given(options, "external");
+	if (ret->has_external)
+		ret->external = *option_hostport(options, "external");
+	ret->has_payout = option_given(options, "payout");
+	if (ret->has_payout)
+		ret->payout = *option_address(options, "payout");
+	ret->satellite_count = option_count(options, "satellite");
+	ret->satellites = memory_new(ret->satellite_count + 1, sizeof(*ret->satellites));
+	for (size_t i = 0; i < ret->satellite_count; i++)
+		ret->satellites[i] = *option_endpoint(options, "satellite", i);
+}
+
+void settings_free_live(struct live_settings *live)
+{
+	free(live->satellites);
+	live->satellites = NULL;
+}

@@ -1,0 +1,45 @@
+/* The node's options, read into plain values: what stays for the whole run, and what a SIGHUP may change. */
+#ifndef GRANARY_NODE_SETTINGS_H
+#define GRANARY_NODE_SETTINGS_H
+
+#include "common/log.h"
+#include "common/options.h"
+#include "node/parts.h"
+
+#define SETTINGS_MESSAGE 512
+
+/* Names of the options that `init` writes to config.ini and `run` takes. */
+#define SETTINGS_OPTIONS                                                                                          \
+	"satellite allocate listen external http payout check-in settle workers disk-threads in-flight requests " \
+	"serials handshake-timeout first-timeout idle-timeout pace-window pace half-open half-open-network "      \
+	"address-burst address-minute log-level"
+
+struct settings {
+	uint64_t allocation; /* bytes */
+	struct hostport listen;
+	struct hostport http;
+	unsigned workers;
+	unsigned disk_threads;
+	uint64_t in_flight; /* bytes of payload in memory */
+	uint32_t serials;   /* outstanding allocations per satellite and client */
+	struct limits limits;
+};
+
+/* What can be changed while the node runs. */
+struct live_settings {
+	enum log_level log_level;
+	uint64_t check_in; /* seconds */
+	uint64_t settle;   /* seconds, 0: on demand only */
+	bool has_external;
+	struct hostport external;
+	bool has_payout;
+	struct address payout;
+	struct endpoint *satellites; /* settings_free_live */
+	size_t satellite_count;
+};
+
+void settings_read(const struct options *options, struct settings *ret);
+void settings_read_live(const struct options *options, struct live_settings *ret);
+void settings_free_live(struct live_settings *live);
+
+#endif

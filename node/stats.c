@@ -1,0 +1,36 @@
+/* The table of the node's metrics. */
+#include "node/stats.h"
+
+#define REQUESTS "granary_node_requests_total"
+#define REQUESTS_HELP "Requests begun, by verb."
+#define BYTES "granary_node_payload_bytes_total"
+#define ORDERS "granary_node_orders"
+
+static const struct metric table[STAT_COUNT] = {
+	[STAT_PUTS] = {REQUESTS, "verb=\"put\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_GETS] = {REQUESTS, "verb=\"get\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_PROVES] = {REQUESTS, "verb=\"prove\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_DELETES] = {REQUESTS, "verb=\"delete\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_REFUSED] = {"granary_node_refusals_total", NULL, METRIC_COUNTER, "Requests refused."},
+	[STAT_SLOW] = {"granary_node_slow_total", NULL, METRIC_COUNTER,
+		       "Requests dropped because the peer was too slow."},
+	[STAT_BYTES_IN] = {BYTES, "direction=\"in\"", METRIC_COUNTER, "Payload of pieces received and sent."},
+	[STAT_BYTES_OUT] = {BYTES, "direction=\"out\"", METRIC_COUNTER, "Payload of pieces received and sent."},
+	[STAT_SESSIONS] = {"granary_node_sessions", NULL, METRIC_GAUGE, "Channels that are open."},
+	[STAT_ALLOCATION] = {"granary_node_allocation_bytes", NULL, METRIC_GAUGE, "Space allotted to the node."},
+	[STAT_USED] = {"granary_node_used_bytes", NULL, METRIC_GAUGE,
+		       "Space taken by pieces, live and dead, and heads."},
+	[STAT_AVAILABLE] = {"granary_node_available_bytes", NULL, METRIC_GAUGE, "Space for new pieces."},
+	[STAT_PIECES] = {"granary_node_pieces", NULL, METRIC_GAUGE, "Live pieces."},
+	[STAT_READ_ONLY] = {"granary_node_read_only", NULL, METRIC_GAUGE, "1 when the store takes no more writes."},
+	[STAT_IN_FLIGHT] = {"granary_node_in_flight_bytes", NULL, METRIC_GAUGE, "Memory reserved for transfers."},
+	[STAT_SERIALS] = {"granary_node_used_allocations", NULL, METRIC_GAUGE, "Allocations remembered as used."},
+	[STAT_ORDERS_UNSETTLED] = {ORDERS, "state=\"unsettled\"", METRIC_GAUGE, "Orders in the ledger, by state."},
+	[STAT_ORDERS_SETTLED] = {ORDERS, "state=\"settled\"", METRIC_GAUGE, "Orders in the ledger, by state."},
+	[STAT_ORDERS_REJECTED] = {ORDERS, "state=\"rejected\"", METRIC_GAUGE, "Orders in the ledger, by state."},
+};
+
+struct metrics *stats_new(void)
+{
+	return metrics_new(table, STAT_COUNT);
+}
