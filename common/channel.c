@@ -35,6 +35,9 @@
 #define RECEIVE_ROOM (128 * 1024) /* more than any frame */
 #define ACT_ROOM 256		  /* the same before the handshake is done */
 #define LINGER_MS 2000
+/* Past so many unsent bytes no more messages are taken in. Above CHANNEL_HIGH_WATER, which whoever sends much heeds,
+ * so two ends that send each other much cannot stop both. */
+#define CHOKE (2 * CHANNEL_HIGH_WATER)
 
 enum channel_state {
 	CHANNEL_DIALING,
@@ -78,7 +81,8 @@ struct channel {
 	struct early *early, **early_last, *early_reserved;
 	size_t early_bytes;
 	bool was_full; /* `drained` is owed */
-	bool paused;
+	bool paused;   /* by the owner */
+	bool choked;   /* the peer asks and does not read the answers */
 	unsigned busy;
 	uint64_t last_received; /* milliseconds, monotonic */
 	struct pace send_pace, receive_pace;
@@ -165,6 +169,28 @@ static void on_end(evutil_socket_t fd, short what, void *arg)
 	free(c);
 }
 
+/* Whether more shall be read, or handed out of what was read. */
+static bool wants_input(const struct channel *c)
+{
+	return c->state != CHANNEL_DEAD && (c->state != CHANNEL_OPEN || (!c->paused && !c->choked));
+}
+
+/* Watch the socket or do not, as is wanted now; what was read before comes out first. */
+static void update_reading(struct channel *c)
+{
+	bool reading = event_pending(&c->read_event, EV_READ, NULL);
+
+	if (c->fd < 0 || reading == wants_input(c))
+		return;
+	if (reading) {
+		event_del(&c->read_event);
+		return;
+	}
+	if (event_add(&c->read_event, NULL) != 0)
+		abort();
+	event_active(&c->read_event, EV_READ, 0);
+}
+
 /* Sending. */
 
 /* At the end of this turn of the loop; unless the socket is full, then as soon as it is not. */
@@ -221,6 +247,8 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 	}
 	if (c->was_full && c->out.pending < CHANNEL_HIGH_WATER / 2) {
 		c->was_full = false;
+		c->choked = false;
+		update_reading(c);
 		if (c->state == CHANNEL_OPEN && c->events->drained != NULL)
 			c->events->drained(c, c->arg);
 	}
@@ -269,6 +297,8 @@ static void send_reserved(struct channel *c, size_t len)
 	noise_encrypt(&c->send_cipher, frame + NOISE_HEADER, len, frame);
 	outgoing_commit(&c->out, NOISE_HEADER + len + NOISE_TAG);
 	c->was_full = c->was_full || channel_is_full(c);
+	c->choked = c->choked || c->out.pending > CHOKE;
+	update_reading(c);
 	flush_soon(c);
 }
 
@@ -427,7 +457,7 @@ static bool step(struct channel *c)
 	case CHANNEL_ACT_THREE:
 		return take_act(c, NOISE_ACT_THREE, take_act_three);
 	case CHANNEL_OPEN:
-		return !c->paused && (c->in_body ? take_body(c) : take_header(c));
+		return c->in_body ? take_body(c) : take_header(c);
 	case CHANNEL_CLOSING:
 	case CHANNEL_LINGERING:
 		incoming_clear(&c->in);
@@ -471,40 +501,32 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	assert(c->magic == CHANNEL_MAGIC);
-	while (step(c))
+	while (wants_input(c) && step(c))
 		; /* what a pause left over */
-	if (c->state != CHANNEL_DEAD && !c->paused) {
+	if (wants_input(c))
 		receive(c);
-		while (step(c))
-			;
-	}
+	while (wants_input(c) && step(c))
+		;
 	if (c->state == CHANNEL_DEAD)
 		return;
+	update_reading(c);
 	incoming_trim(&c->in);
-	watch_pace(c, &c->receive_pace, c->state == CHANNEL_OPEN && !c->paused && incoming_held(&c->in) > 0);
+	watch_pace(c, &c->receive_pace, c->state == CHANNEL_OPEN && wants_input(c) && incoming_held(&c->in) > 0);
 }
 
 void channel_pause(struct channel *channel)
 {
 	assert(channel->magic == CHANNEL_MAGIC);
-	if (channel->state != CHANNEL_OPEN || channel->paused)
-		return;
 	channel->paused = true;
-	event_del(&channel->read_event);
+	update_reading(channel);
 	watch_pace(channel, &channel->receive_pace, false);
 }
 
 void channel_resume(struct channel *channel)
 {
 	assert(channel->magic == CHANNEL_MAGIC);
-	if (!channel->paused)
-		return;
 	channel->paused = false;
-	if (channel->state == CHANNEL_DEAD)
-		return;
-	if (event_add(&channel->read_event, NULL) != 0)
-		abort();
-	event_active(&channel->read_event, EV_READ, 0);
+	update_reading(channel);
 }
 
 /* Deadlines. */
@@ -676,7 +698,7 @@ void channel_close(struct channel *channel)
 	if (channel->state != CHANNEL_OPEN)
 		return;
 	channel->state = CHANNEL_CLOSING;
-	channel_resume(channel); /* to see the peer hang up */
+	update_reading(channel); /* to see the peer hang up */
 	set_timer(&channel->deadline_event, LINGER_MS);
 	flush_soon(channel);
 }

@@ -479,6 +479,36 @@ static void test_backpressure(void **state)
 	fixture_free(f);
 }
 
+/* A peer that asks and asks and does not read the answers is not buffered for; when it reads, all is there. */
+static void test_peer_that_only_asks(void **state)
+{
+	enum { ASKED = 2000 };
+	static uint8_t back[NOISE_MESSAGE + NOISE_TAG], frame[NOISE_HEADER + 32768 + NOISE_TAG];
+	struct fixture *f = open_channel(NULL);
+	unsigned sent = 0, answered = 0, before;
+	ssize_t took;
+
+	(void)state;
+	f->end.on_message = ECHO;
+	do {
+		before = f->end.messages;
+		put_be32(back, sent);
+		noise_encrypt(&f->wire.send, back, 32768, frame);
+		took = send(f->wire.fd, frame, sizeof(frame), MSG_NOSIGNAL);
+		sent++;
+		for (int i = 0; i < 20; i++)
+			event_base_loop(f->base, EVLOOP_NONBLOCK);
+	} while (took == sizeof(frame) && sent < ASKED);
+	assert_true(sent < ASKED); /* the socket is full: nobody takes from it any more */
+	assert_int_equal(f->end.messages, before);
+	while (answered < f->end.messages) {
+		assert_int_equal(wire_receive(&f->wire, back), 32768);
+		assert_int_equal(get_be32(back), answered++);
+	}
+	assert_true(answered > before); /* it went on by itself */
+	fixture_free(f);
+}
+
 static void test_reader_too_slow(void **state)
 {
 	static uint8_t message[32768];
@@ -658,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_half_a_frame_then_silence),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_backpressure),
+		cmocka_unit_test(test_peer_that_only_asks),
 		cmocka_unit_test(test_reader_too_slow),
 		cmocka_unit_test(test_pause_and_resume),
 		cmocka_unit_test(test_close_delivers),
