@@ -109,6 +109,16 @@ static void write_part(void *arg)
 	get->write_err = get->sink.write(get->sink.arg, part->buffer + part->from, part->len, &get->write_why);
 }
 
+static void on_written(void *arg);
+
+static void write_next(struct object_get *get)
+{
+	if (get->writing || get->part_count == 0)
+		return;
+	get->writing = true;
+	pool_submit(get->uplink->files, write_part, get->uplink->loop, on_written, get);
+}
+
 static void on_written(void *arg)
 {
 	struct object_get *get = arg;
@@ -125,14 +135,6 @@ static void on_written(void *arg)
 		fail(get, get->write_err, get->write_why);
 	else
 		advance(get);
-}
-
-static void write_next(struct object_get *get)
-{
-	if (get->writing || get->part_count == 0)
-		return;
-	get->writing = true;
-	pool_submit(get->uplink->files, write_part, get->uplink->loop, on_written, get);
 }
 
 static bool may_decode(void *arg, struct segment_get *segment)
@@ -209,11 +211,12 @@ static void start_segment(struct object_get *get)
 	get->segments[get->count++] = segment_get_start(get->transfer, &wanted, get->window, &segment_events, get);
 }
 
-/* Begin segments, let the first decrypt, and see whether all is done. */
+/* Write what waits, begin segments, let the first decrypt, and see whether all is done. */
 static void advance(struct object_get *get)
 {
 	if (get->failed)
 		return;
+	write_next(get);
 	while (get->count < SEGMENTS_MAX && get->next < get->range.to)
 		start_segment(get);
 	if (get->count > 0)

@@ -299,6 +299,15 @@ static void end_source(struct object_put *put)
 	advance(put);
 }
 
+/* It was for bytes that did not come. */
+static void drop_last_stripe(struct object_put *put)
+{
+	uint8_t **stripe = &put->plain.stripe[put->plain.size / buffers_size(put->transfer->plain)];
+
+	buffers_give(put->transfer->plain, *stripe);
+	*stripe = NULL;
+}
+
 static void on_read(void *arg)
 {
 	struct object_put *put = arg;
@@ -315,6 +324,8 @@ static void on_read(void *arg)
 	}
 	if (put->read_len > 0)
 		set_newest_last(put, false);
+	if (put->read_len == 0)
+		drop_last_stripe(put);
 	put->plain.size += put->read_len;
 	if (put->read_len < buffers_size(put->transfer->plain)) {
 		end_source(put);

@@ -27,7 +27,8 @@
 
 enum fetch_state {
 	FETCH_RUNNING,
-	FETCH_DONE, /* all is here, or it is not needed any more */
+	FETCH_DONE,    /* all is here */
+	FETCH_DROPPED, /* not needed any more */
 	FETCH_FAILED,
 };
 
@@ -85,7 +86,7 @@ static void segment_free(struct segment_get *segment)
 		struct fetch *fetch = segment->fetches;
 
 		segment->fetches = fetch->next;
-		stop_fetch(fetch, FETCH_DONE);
+		stop_fetch(fetch, FETCH_DROPPED);
 		free(fetch);
 	}
 	free(segment->permits);
@@ -188,7 +189,7 @@ static void trim(struct segment_get *segment)
 			if (fetch->state == FETCH_RUNNING && (least == NULL || fetch->got < least->got))
 				least = fetch;
 		}
-		stop_fetch(least, FETCH_DONE);
+		stop_fetch(least, FETCH_DROPPED);
 	}
 	widen_windows(segment);
 	ensure_enough(segment);
@@ -243,18 +244,18 @@ static void start_fetch(struct segment_get *segment, const struct permit *permit
 				     &fetch_sink, fetch);
 }
 
-/* The middle position of the running fetches. */
+/* The middle position of the fetches that run or are done. */
 static uint32_t median_position(const struct segment_get *segment)
 {
-	uint32_t count[SEGMENT_STRIPES + 1] = {0}, running = 0, below = 0, at = 0;
+	uint32_t count[SEGMENT_STRIPES + 1] = {0}, all = 0, below = 0, at = 0;
 
 	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state != FETCH_RUNNING)
+		if (fetch->state != FETCH_RUNNING && fetch->state != FETCH_DONE)
 			continue;
 		count[fetch->start + fetch->got]++;
-		running++;
+		all++;
 	}
-	while (at < SEGMENT_STRIPES && below + count[at] <= running / 2)
+	while (at < SEGMENT_STRIPES && below + count[at] <= all / 2)
 		below += count[at++];
 	return at;
 }
@@ -340,7 +341,7 @@ static void start_fetches(struct segment_get *segment)
 		settle_slow(segment, started);
 	}
 	running = running_set(segment);
-	if (!started && !gather_suffices(segment->gather, &running))
+	if (!started && segment->asks > 1 && !gather_suffices(segment->gather, &running))
 		segment->asks = ASKS_MAX; /* asking again would give the same */
 	ensure_enough(segment);
 }
@@ -496,7 +497,7 @@ static uint32_t list_excluded(const struct segment_get *segment, struct writer *
 	uint32_t count = 0;
 
 	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state == FETCH_DONE || count == EXCLUDED_MAX)
+		if ((fetch->state != FETCH_FAILED && fetch->state != FETCH_RUNNING) || count == EXCLUDED_MAX)
 			continue;
 		item.node = fetch->permit.allocation.node;
 		fields_encode(&item_node_fields, &item, w);
