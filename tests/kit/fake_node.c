@@ -1,5 +1,6 @@
 /* A node: pieces in a hash table, transfers in a list per channel. */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -327,7 +328,7 @@ int fake_listen(struct endpoint *endpoint, const struct key *key)
 	    getsockname(fd, (struct sockaddr *)&at, &len) != 0)
 		abort();
 	endpoint->id = *key_id(key);
-	strcpy(endpoint->at.host, "127.0.0.1");
+	snprintf(endpoint->at.host, sizeof(endpoint->at.host), "127.0.0.1");
 	endpoint->at.port = ntohs(at.sin_port);
 	return fd;
 }
