@@ -16,8 +16,8 @@
 #include "common/endpoint.h"
 #include "common/noise.h"
 
-/* Past so many unsent bytes in a channel, senders wait for `drained`. Past twice as many, because the peer asks and does
- * not read the answers, no more messages are taken in until then. */
+/* Past so many unsent bytes in a channel, senders wait for `drained`. Past twice as many, because the peer asks and
+ * does not read the answers, no more messages are taken in until then. */
 #define CHANNEL_HIGH_WATER (128 * 1024)
 
 struct channel;

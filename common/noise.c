@@ -29,7 +29,7 @@ struct noise_handshake {
 	enum noise_step step;
 	bool initiates;
 	const struct key *key; /* our static key */
-	struct key *ephemeral;
+	struct key *ephemeral; /* made when it is first needed: a stranger who only connects costs no point */
 	struct id remote;
 	struct id remote_ephemeral;
 	uint8_t chaining[32];
@@ -145,7 +145,6 @@ static struct noise_handshake *begin(const struct key *key, bool initiates, cons
 	h->magic = NOISE_MAGIC;
 	h->key = key;
 	h->initiates = initiates;
-	h->ephemeral = key_generate();
 	crypto_hash_sha256(h->chaining, (const uint8_t *)protocol_name, strlen(protocol_name));
 	memcpy(h->hash, h->chaining, sizeof(h->hash));
 	mix_hash(h, bytes_of_text(prologue));
@@ -180,6 +179,12 @@ void noise_set_ephemeral(struct noise_handshake *h, struct key *ephemeral)
 {
 	key_free(h->ephemeral);
 	h->ephemeral = ephemeral;
+}
+
+static void need_ephemeral(struct noise_handshake *h)
+{
+	if (h->ephemeral == NULL)
+		h->ephemeral = key_generate();
 }
 
 static void expect(const struct noise_handshake *h, enum noise_step step, bool initiator)
@@ -233,6 +238,7 @@ void noise_write_act_one(struct noise_handshake *h, uint8_t out[NOISE_ACT_ONE])
 	enum err err;
 
 	expect(h, STEP_ONE, true);
+	need_ephemeral(h);
 	err = write_point(h, h->ephemeral, &h->remote, out); /* es */
 	assert(err == ERR_OK);				     /* an id is a point: id_check */
 	advance(h, err, STEP_TWO);
@@ -247,6 +253,7 @@ enum err noise_read_act_one(struct noise_handshake *h, const uint8_t in[NOISE_AC
 enum err noise_write_act_two(struct noise_handshake *h, uint8_t out[NOISE_ACT_TWO])
 {
 	expect(h, STEP_TWO, false);
+	need_ephemeral(h);
 	return advance(h, write_point(h, h->ephemeral, &h->remote_ephemeral, out), STEP_THREE); /* ee */
 }
 
