@@ -32,12 +32,12 @@
 #include "common/pace.h"
 
 #define CHANNEL_MAGIC 0x6368616eu
-#define RECEIVE_ROOM (128 * 1024) /* more than any frame */
-#define ACT_ROOM 256		  /* the same before the handshake is done */
+#define RECEIVE_ROOM 131072u /* more than any frame */
+#define ACT_ROOM 256	     /* the same before the handshake is done */
 #define LINGER_MS 2000
 /* Past so many unsent bytes no more messages are taken in. Above CHANNEL_HIGH_WATER, which whoever sends much heeds,
  * so two ends that send each other much cannot stop both. */
-#define CHOKE (2 * CHANNEL_HIGH_WATER)
+#define CHOKE (2ul * CHANNEL_HIGH_WATER)
 
 enum channel_state {
 	CHANNEL_DIALING,
@@ -595,7 +595,7 @@ static struct channel *create(struct event_base *base, const struct key *key, co
 static void name_remote(struct channel *c)
 {
 	static const char mapped[] = "::ffff:";
-	struct sockaddr_storage peer;
+	struct sockaddr_storage peer = {0};
 	socklen_t len = sizeof(peer);
 	char host[64];
 	bool is_mapped;

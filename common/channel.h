@@ -18,7 +18,7 @@
 
 /* Past so many unsent bytes in a channel, senders wait for `drained`. Past twice as many, because the peer asks and
  * does not read the answers, no more messages are taken in until then. */
-#define CHANNEL_HIGH_WATER (128 * 1024)
+#define CHANNEL_HIGH_WATER 131072u
 
 struct channel;
 

@@ -22,7 +22,7 @@
 #include "common/memory.h"
 
 #define DIAL_MAGIC 0x6469616cu
-#define LOOKUP_STACK (512 * 1024)
+#define LOOKUP_STACK 524288u /* getaddrinfo's modules want some */
 
 struct lookup {
 	atomic_int holders;

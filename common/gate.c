@@ -1,9 +1,10 @@
 /*
  * Counting per network and per address.
  *
- * A network without half-open connections takes no memory; an address is remembered for as long as its allowance is
- * not full again, and at most ADDRESSES_MAX are: past that the least recently seen is forgotten, so that a flood from
- * everywhere cannot exhaust memory.
+ * Networks with half-open connections stand in an array, which is as short as there are few of those. Allowances of
+ * addresses are kept in a table of fixed size: SETS sets of WAYS places, the set chosen by a keyed hash, so that nobody
+ * can pick addresses that push out a certain other one. When a set is full, the address seen longest ago is forgotten,
+ * which at worst gives it a fresh allowance.
  */
 #include "common/gate.h"
 
@@ -12,11 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
+#include <sodium.h>
 
+#include "common/bytes.h"
 #include "common/memory.h"
+#include "common/random.h"
 
-#define ADDRESSES_MAX 16384
+#define SETS 1024
+#define WAYS 4
 #define TOKEN 60000u /* units per connection: an allowance of n per minute then regains n units per millisecond */
 
 const struct listener_limits listener_default_limits = {
@@ -29,21 +33,21 @@ const struct listener_limits listener_default_limits = {
 struct network {
 	struct prefix prefix;
 	unsigned half_open;
-	UT_hash_handle hh;
 };
 
 struct address_use {
-	struct prefix prefix;
+	struct prefix prefix; /* family 0: a free place */
 	uint64_t tokens;
 	uint64_t at; /* milliseconds, when `tokens` was true */
-	UT_hash_handle hh;
 };
 
 struct gate {
 	struct listener_limits limits;
 	unsigned half_open;
 	struct network *networks;
-	struct address_use *addresses; /* least recently seen first */
+	size_t network_count, network_room;
+	uint8_t hash_key[crypto_shorthash_KEYBYTES];
+	struct address_use addresses[SETS][WAYS];
 };
 
 struct gate *gate_new(const struct listener_limits *limits)
@@ -51,13 +55,8 @@ struct gate *gate_new(const struct listener_limits *limits)
 	struct gate *gate = memory_new(1, sizeof(*gate));
 
 	gate->limits = *limits;
+	random_bytes(gate->hash_key, sizeof(gate->hash_key));
 	return gate;
-}
-
-static void forget(struct gate *gate, struct address_use *use)
-{
-	HASH_DEL(gate->addresses, use);
-	free(use);
 }
 
 void gate_free(struct gate *gate)
@@ -65,8 +64,7 @@ void gate_free(struct gate *gate)
 	if (gate == NULL)
 		return;
 	assert(gate->half_open == 0);
-	while (gate->addresses != NULL)
-		forget(gate, gate->addresses);
+	free(gate->networks);
 	free(gate);
 }
 
@@ -75,24 +73,37 @@ bool gate_is_full(const struct gate *gate)
 	return gate->limits.half_open != 0 && gate->half_open >= gate->limits.half_open;
 }
 
-/* The allowance of an address now. */
-static uint64_t tokens_at(const struct gate *gate, const struct address_use *use, uint64_t now)
+static bool prefix_equal(const struct prefix *a, const struct prefix *b)
 {
-	const uint64_t most = (uint64_t)gate->limits.address_burst * TOKEN;
-	uint64_t tokens = use->tokens + (now - use->at) * gate->limits.address_minute;
-
-	return tokens < most ? tokens : most;
+	return a->family == b->family && memcmp(a->b, b->b, sizeof(a->b)) == 0;
 }
 
-/* Addresses whose allowance is full again need no memory; a few of those least recently seen are looked at. */
-static void forget_rested(struct gate *gate, uint64_t now)
+static struct address_use *set_of(struct gate *gate, const struct prefix *prefix)
+{
+	uint8_t hash[crypto_shorthash_BYTES];
+
+	crypto_shorthash(hash, (const uint8_t *)prefix, sizeof(*prefix), gate->hash_key);
+	return gate->addresses[get_be16(hash) % SETS];
+}
+
+/* The place of an address, with its allowance as it is now. */
+static struct address_use *look_up(struct gate *gate, const struct prefix *prefix, uint64_t now)
 {
 	const uint64_t most = (uint64_t)gate->limits.address_burst * TOKEN;
+	struct address_use *set = set_of(gate, prefix), *oldest = set;
 
-	for (int i = 0; i < 4 && gate->addresses != NULL && tokens_at(gate, gate->addresses, now) == most; i++)
-		forget(gate, gate->addresses);
-	if (HASH_COUNT(gate->addresses) >= ADDRESSES_MAX)
-		forget(gate, gate->addresses);
+	for (struct address_use *use = set; use < set + WAYS; use++) {
+		if (prefix_equal(&use->prefix, prefix)) {
+			use->tokens += (now - use->at) * gate->limits.address_minute;
+			use->tokens = use->tokens < most ? use->tokens : most;
+			use->at = now;
+			return use;
+		}
+		if (use->prefix.family == 0 || (oldest->prefix.family != 0 && use->at < oldest->at))
+			oldest = use;
+	}
+	*oldest = (struct address_use){*prefix, most, now};
+	return oldest;
 }
 
 /* Take one connection from an address' allowance; false when it is used up. */
@@ -102,33 +113,31 @@ static bool spend_token(struct gate *gate, const struct prefix *prefix, uint64_t
 
 	if (gate->limits.address_burst == 0)
 		return true;
-	forget_rested(gate, now);
-	HASH_FIND(hh, gate->addresses, prefix, sizeof(*prefix), use);
-	if (use == NULL) {
-		use = memory_new(1, sizeof(*use));
-		use->prefix = *prefix;
-		use->tokens = (uint64_t)gate->limits.address_burst * TOKEN;
-	} else {
-		HASH_DEL(gate->addresses, use);
-		use->tokens = tokens_at(gate, use, now);
-	}
-	use->at = now;
-	HASH_ADD(hh, gate->addresses, prefix, sizeof(use->prefix), use);
+	use = look_up(gate, prefix, now);
 	if (use->tokens < TOKEN)
 		return false;
 	use->tokens -= TOKEN;
 	return true;
 }
 
+static struct network *find_network(struct gate *gate, const struct prefix *prefix)
+{
+	for (size_t i = 0; i < gate->network_count; i++) {
+		if (prefix_equal(&gate->networks[i].prefix, prefix))
+			return &gate->networks[i];
+	}
+	return NULL;
+}
+
 static bool enter_network(struct gate *gate, const struct prefix *prefix)
 {
-	struct network *network;
+	struct network *network = find_network(gate, prefix);
 
-	HASH_FIND(hh, gate->networks, prefix, sizeof(*prefix), network);
 	if (network == NULL) {
-		network = memory_new(1, sizeof(*network));
-		network->prefix = *prefix;
-		HASH_ADD(hh, gate->networks, prefix, sizeof(network->prefix), network);
+		gate->networks = memory_grow(gate->networks, &gate->network_room, gate->network_count + 1,
+					     sizeof(gate->networks[0]));
+		network = &gate->networks[gate->network_count++];
+		*network = (struct network){*prefix, 0};
 	}
 	if (gate->limits.half_open_network != 0 && network->half_open >= gate->limits.half_open_network)
 		return false; /* it has others, so it is not left empty */
@@ -138,14 +147,11 @@ static bool enter_network(struct gate *gate, const struct prefix *prefix)
 
 static void leave_network(struct gate *gate, const struct prefix *prefix)
 {
-	struct network *network;
+	struct network *network = find_network(gate, prefix);
 
-	HASH_FIND(hh, gate->networks, prefix, sizeof(*prefix), network);
 	assert(network != NULL && network->half_open > 0);
-	if (--network->half_open > 0)
-		return;
-	HASH_DEL(gate->networks, network);
-	free(network);
+	if (--network->half_open == 0)
+		*network = gate->networks[--gate->network_count];
 }
 
 static bool classify_v4(const uint8_t bytes[4], struct prefix *ret_network, struct prefix *ret_address)

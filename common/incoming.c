@@ -16,20 +16,19 @@ size_t incoming_held(const struct incoming *in)
 /* Move what is held to the front of a buffer of `room` bytes. */
 static void resize(struct incoming *in, size_t room)
 {
-	size_t len = incoming_held(in);
-	uint8_t *data = in->data;
+	struct incoming fresh = {in->data, 0, incoming_held(in), room};
 
-	assert(len <= room);
+	assert(fresh.end <= room);
 	if (room != in->room) {
-		data = malloc(room); /* not memory_new: zeroing would cost as much as reading */
-		if (data == NULL)
+		fresh.data = malloc(room); /* not memory_new: zeroing would cost as much as reading */
+		if (fresh.data == NULL)
 			abort();
 	}
-	if (len > 0)
-		memmove(data, in->data + in->start, len);
-	if (data != in->data)
+	if (fresh.end > 0)
+		memmove(fresh.data, in->data + in->start, fresh.end);
+	if (room != in->room)
 		free(in->data);
-	*in = (struct incoming){data, 0, len, room};
+	*in = fresh;
 }
 
 ssize_t incoming_receive(struct incoming *in, int fd, size_t room)

@@ -23,7 +23,7 @@
 #define TICKET_MAGIC 0x7469636bu
 #define BACKLOG 512
 #define ACCEPTS_PER_TURN 64
-#define REST_MS 100 /* without descriptors, before trying again */
+#define REST_US 100000 /* without descriptors, before trying again */
 
 struct doorway {
 	pthread_mutex_t mutex;
@@ -39,12 +39,12 @@ struct listener {
 	struct event *rest;
 	int fd;
 	struct hostport at;
-	struct loop **workers;
-	unsigned worker_count;
-	unsigned next_worker;
 	listener_accept *accept;
 	void *arg;
 	struct doorway *doorway;
+	unsigned next_worker;
+	unsigned worker_count; /* at least 1 */
+	struct loop *workers[];
 };
 
 struct ticket {
@@ -66,10 +66,15 @@ static void doorway_lock(struct doorway *doorway)
 	pthread_mutex_lock(&doorway->mutex);
 }
 
-/* Unlock, and let go of one hold if `release`. */
-static void doorway_unlock(struct doorway *doorway, bool release)
+static void doorway_unlock(struct doorway *doorway)
 {
-	unsigned left = release ? --doorway->holders : doorway->holders;
+	pthread_mutex_unlock(&doorway->mutex);
+}
+
+/* Unlock and let go of one hold; the last one frees it. */
+static void doorway_release(struct doorway *doorway)
+{
+	unsigned left = --doorway->holders;
 
 	pthread_mutex_unlock(&doorway->mutex);
 	if (left > 0)
@@ -116,7 +121,7 @@ void ticket_drop(struct ticket *ticket)
 	if (gate_is_full(doorway->gate))
 		wake_listener(doorway);
 	gate_leave(doorway->gate, &ticket->place);
-	doorway_unlock(doorway, true);
+	doorway_release(doorway);
 	ticket->magic = 0;
 	free(ticket);
 }
@@ -147,7 +152,7 @@ static struct ticket *admit(struct listener *listener, const struct sockaddr_sto
 		ticket->place = place;
 		doorway->holders++;
 	}
-	doorway_unlock(doorway, false);
+	doorway_unlock(doorway);
 	return ticket;
 }
 
@@ -162,7 +167,7 @@ static void hand_over(void *arg)
 	assert(ticket->magic == TICKET_MAGIC);
 	doorway_lock(ticket->doorway);
 	alive = ticket->doorway->listener != NULL;
-	doorway_unlock(ticket->doorway, false);
+	doorway_unlock(ticket->doorway);
 	if (alive) {
 		ticket->accept(ticket->worker, ticket->index, ticket->fd, ticket, ticket->arg);
 		return;
@@ -176,11 +181,6 @@ static void share_out(struct listener *listener, struct ticket *ticket, evutil_s
 	ticket->fd = fd;
 	ticket->accept = listener->accept;
 	ticket->arg = listener->arg;
-	ticket->worker = listener->loop;
-	if (listener->worker_count == 0) {
-		hand_over(ticket);
-		return;
-	}
 	ticket->index = listener->next_worker;
 	listener->next_worker = (listener->next_worker + 1) % listener->worker_count;
 	ticket->worker = listener->workers[ticket->index];
@@ -196,7 +196,7 @@ static bool close_if_full(struct listener *listener)
 	full = gate_is_full(listener->doorway->gate);
 	if (full)
 		event_del(listener->event);
-	doorway_unlock(listener->doorway, false);
+	doorway_unlock(listener->doorway);
 	return full;
 }
 
@@ -213,7 +213,7 @@ static void resume_accepting(void *arg)
 
 	doorway_lock(doorway);
 	listener = doorway->listener;
-	doorway_unlock(doorway, true);
+	doorway_release(doorway);
 	if (listener != NULL) /* freed in this thread only */
 		accept_again(listener);
 }
@@ -231,7 +231,7 @@ static void on_rested(evutil_socket_t fd, short what, void *arg)
 /* The process or the system is out of descriptors: do not spin on a socket that stays readable. */
 static void rest(struct listener *listener)
 {
-	const struct timeval after = {.tv_usec = REST_MS * 1000};
+	const struct timeval after = {.tv_usec = REST_US};
 
 	event_del(listener->event);
 	if (event_add(listener->rest, &after) != 0)
@@ -326,14 +326,14 @@ enum err listener_new(struct loop *loop, const struct listener_options *options,
 
 	if (err != ERR_OK)
 		return err;
-	listener = memory_new(1, sizeof(*listener));
+	listener = memory_new(1, sizeof(*listener) + (options->worker_count + 1) * sizeof(void *));
 	listener->magic = LISTENER_MAGIC;
 	listener->loop = loop;
 	listener->fd = fd;
 	listener->accept = options->accept;
 	listener->arg = options->arg;
-	listener->worker_count = options->worker_count;
-	listener->workers = memory_new(options->worker_count + 1, sizeof(listener->workers[0]));
+	listener->workers[0] = loop; /* without others */
+	listener->worker_count = options->worker_count > 0 ? options->worker_count : 1;
 	for (unsigned i = 0; i < options->worker_count; i++)
 		listener->workers[i] = options->workers[i];
 	listener->doorway = doorway_new(options->limits != NULL ? options->limits : &listener_default_limits, listener);
@@ -359,11 +359,10 @@ void listener_free(struct listener *listener)
 	assert(listener->magic == LISTENER_MAGIC);
 	doorway_lock(listener->doorway);
 	listener->doorway->listener = NULL;
-	doorway_unlock(listener->doorway, true);
+	doorway_release(listener->doorway);
 	event_free(listener->event);
 	event_free(listener->rest);
 	close(listener->fd);
 	listener->magic = 0;
-	free(listener->workers);
 	free(listener);
 }

@@ -9,10 +9,10 @@
 
 #include "common/memory.h"
 
-#define SMALL_ROOM 4000		/* for the odd request */
-#define LARGE_ROOM (136 * 1024) /* four DATA messages: what a channel holds at its high-water mark */
-#define MOST_CHUNKS 8		/* given to the kernel in one call */
-#define FAIR_SHARE (512 * 1024) /* bytes before other channels get their turn */
+#define SMALL_ROOM 4000	   /* for the odd request */
+#define LARGE_ROOM 139264u /* four DATA messages: what a channel holds at its high-water mark */
+#define MOST_CHUNKS 8	   /* given to the kernel in one call */
+#define FAIR_SHARE 524288u /* bytes before other channels get their turn */
 
 struct chunk {
 	struct chunk *next;
