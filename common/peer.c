@@ -281,8 +281,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	for (ask = find_late(peer, now); ask != NULL; ask = find_late(peer, now))
 		end_ask(peer, ask, NULL, ERR_TIMEOUT);
 	set_timer(peer, peer->first_deadline);
-	HASH_ITER (hh, peer->asks, ask, next)
-		set_timer(peer, ask->deadline);
+	HASH_ITER (hh, peer->asks, ask, next) {
+		if (ask->deadline != 0)
+			set_timer(peer, ask->deadline);
+	}
 }
 
 /* Receiving. */
