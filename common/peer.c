@@ -253,9 +253,9 @@ static void end_ask(struct peer *peer, struct ask *ask, const struct message *me
 
 static struct ask *find_late(struct peer *peer, uint64_t now)
 {
-	struct ask *ask, *next;
+	struct ask *ask;
 
-	HASH_ITER (hh, peer->asks, ask, next) {
+	for (ask = peer->asks; ask != NULL; ask = ask->hh.next) {
 		if (ask->deadline != 0 && ask->deadline <= now)
 			return ask;
 	}
@@ -265,7 +265,7 @@ static struct ask *find_late(struct peer *peer, uint64_t now)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct peer *peer = arg;
-	struct ask *ask, *next;
+	struct ask *ask;
 	uint64_t now = now_ms();
 
 	(void)fd;
@@ -281,7 +281,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	for (ask = find_late(peer, now); ask != NULL; ask = find_late(peer, now))
 		end_ask(peer, ask, NULL, ERR_TIMEOUT);
 	set_timer(peer, peer->first_deadline);
-	HASH_ITER (hh, peer->asks, ask, next) {
+	for (ask = peer->asks; ask != NULL; ask = ask->hh.next) {
 		if (ask->deadline != 0)
 			set_timer(peer, ask->deadline);
 	}
