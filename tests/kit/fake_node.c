@@ -111,7 +111,8 @@ static void take_put(struct channel_of *of, const struct message *message)
 	moving->put = true;
 	moving->piece = memory_new(1, sizeof(*moving->piece));
 	moving->piece->id = message->put.piece;
-	moving->piece->data = memory_new(1, TREE_PIECE);
+	if (!of->node->net->discard)
+		moving->piece->data = memory_new(1, TREE_PIECE);
 	tree_init(&moving->piece->tree);
 }
 
@@ -138,7 +139,8 @@ static void take_data(struct channel_of *of, struct moving *moving, const struct
 		blame(of->node, "a block out of order or past the limit");
 		return;
 	}
-	memcpy(piece->data + piece->tree.size, data->payload.data, data->payload.len);
+	if (piece->data != NULL)
+		memcpy(piece->data + piece->tree.size, data->payload.data, data->payload.len);
 	if (tree_add(&piece->tree, data->payload.data, data->payload.len) != ERR_OK)
 		blame(of->node, "a block after a short one");
 	if (piece->tree.size > moving->ordered + RULES_SLACK)
@@ -170,7 +172,7 @@ static void take_put_end(struct channel_of *of, struct moving *moving, const str
 	answer.receipt.receipt = writer_bytes(&w);
 	peer_send(of->peer, &answer);
 	HASH_FIND(hh, of->node->pieces, &piece->id, sizeof(piece->id), old);
-	if (old == NULL) {
+	if (old == NULL && piece->data != NULL) {
 		HASH_ADD(hh, of->node->pieces, id, sizeof(piece->id), piece);
 		moving->piece = NULL;
 	}

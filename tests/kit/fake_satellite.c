@@ -12,6 +12,7 @@
 #include "tests/kit/fake_net.h"
 
 #define NOW 1800000000u
+#define PART 50 /* allocations in one message */
 
 struct fake_object {
 	struct bytes32 version;
@@ -156,41 +157,60 @@ static void take_begin_object(struct caller *caller, const struct message *messa
 	peer_send(caller->peer, &answer);
 }
 
+/* Name a node for each number, as far as there are any; returns how many. */
+static uint16_t choose_nodes(struct fake_net *net, const struct list *excluded, struct fake_segment *segment)
+{
+	uint16_t number = 0;
+
+	for (unsigned i = 0; i < net->node_count && number < net->policy.total; i++) {
+		if (is_excluded(excluded, &net->nodes[i]))
+			continue;
+		segment->pieces[number].node = &net->nodes[i];
+		random_bytes(&segment->pieces[number++].piece, sizeof(struct bytes32));
+	}
+	return number;
+}
+
+/* One part of SEGMENT_BEGUN: the allocations `from` to `to`. */
+static void send_allocations(struct caller *caller, const struct message *message, const struct fake_segment *segment,
+			     uint16_t from, uint16_t to)
+{
+	struct message answer = {.type = MSG_SEGMENT_BEGUN, .request = message->request};
+	uint8_t *list = memory_new(1, MESSAGE_MAX);
+	struct writer w;
+
+	writer_init(&w, list, MESSAGE_MAX);
+	for (uint16_t i = from; i < to; i++) {
+		struct allocation allocation = {.action = ACTION_PUT, .limit = message->begin_segment.piece_size};
+
+		write_allocation(caller, &segment->pieces[i], i, &allocation, &w);
+	}
+	answer.segment_begun.segment = segment->id;
+	answer.segment_begun.pieces = list_of(&w, to - from);
+	answer.segment_begun.last = segment->pieces[to].node == NULL;
+	peer_send(caller->peer, &answer);
+	free(list);
+}
+
 static void take_begin_segment(struct caller *caller, const struct message *message)
 {
 	const struct msg_begin_segment *begin = &message->begin_segment;
 	struct fake_net *net = caller->net;
 	struct fake_segment *segment = memory_new(1, sizeof(*segment));
-	struct message answer = {.type = MSG_SEGMENT_BEGUN, .request = message->request};
-	uint8_t *list = memory_new(1, MESSAGE_MAX);
-	uint16_t number = 0;
-	struct writer w;
+	uint16_t count;
 
 	if (find_version(net, &begin->version) == NULL)
 		blame(net, "a segment of no object");
 	random_bytes(&segment->id, sizeof(segment->id));
 	segment->version = begin->version;
 	segment->number = begin->number;
-	writer_init(&w, list, MESSAGE_MAX);
-	for (unsigned i = 0; i < net->node_count && number < net->policy.total; i++) {
-		struct fake_piece_place *place = &segment->pieces[number];
-		struct allocation allocation = {.action = ACTION_PUT, .limit = begin->piece_size};
-
-		if (is_excluded(&begin->excluded, &net->nodes[i]))
-			continue;
-		place->node = &net->nodes[i];
-		random_bytes(&place->piece, sizeof(place->piece));
-		write_allocation(caller, place, number++, &allocation, &w);
-	}
+	segment->piece_size = begin->piece_size;
 	DL_APPEND(net->segments, segment);
-	answer.segment_begun.segment = segment->id;
-	answer.segment_begun.pieces = list_of(&w, number);
-	answer.segment_begun.last = 1;
-	if (number < net->policy.success)
+	count = choose_nodes(net, &begin->excluded, segment);
+	if (count < net->policy.success)
 		peer_refuse(caller->peer, message->request, REFUSAL_NOT_ENOUGH_NODES, NULL);
-	else
-		peer_send(caller->peer, &answer);
-	free(list);
+	for (uint16_t from = 0; from < count && count >= net->policy.success; from += PART)
+		send_allocations(caller, message, segment, from, from + PART < count ? from + PART : count);
 }
 
 static void take_receipt(struct fake_net *net, struct fake_segment *segment, const struct item_receipt *item)
