@@ -12,31 +12,6 @@
 #include "uplink/copy.h"
 #include "uplink/names.h"
 
-/* "FIRST-LAST" or "FIRST-". */
-static bool parse_range(const char *text, struct object_range *ret)
-{
-	char *end;
-
-	*ret = (struct object_range){0, UINT64_MAX};
-	if (text == NULL)
-		return true;
-	errno = 0;
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	ret->from = strtoull(text, &end, 10);
-	if (*end != '-' || errno != 0)
-		return false;
-	if (end[1] == '\0')
-		return true;
-	if (end[1] < '0' || end[1] > '9')
-		return false;
-	ret->to = strtoull(end + 1, &end, 10);
-	if (*end != '\0' || errno != 0 || ret->to < ret->from || ret->to == UINT64_MAX)
-		return false;
-	ret->to++;
-	return true;
-}
-
 static char *join(const char *a, const char *b, const char *c)
 {
 	size_t room = strlen(a) + strlen(b) + strlen(c) + 1;
@@ -121,22 +96,6 @@ static int copy_file_down(struct client *client, const struct location *from, co
 	return status;
 }
 
-/* A name in the network could lead out of the directory: no "..", no empty component. */
-static bool is_safe_path(const char *path)
-{
-	while (*path != '\0') {
-		size_t len = strcspn(path, "/");
-
-		if (len == 0 || (len <= 2 && strncmp(path, "..", len) == 0))
-			return false;
-		path += len;
-		if (*path == '/' && path[1] == '\0')
-			return false;
-		path += *path == '/';
-	}
-	return true;
-}
-
 static int copy_below(struct client *client, struct location from, const char *below, const char *directory)
 {
 	const struct object_range all = {0, UINT64_MAX};
@@ -144,7 +103,7 @@ static int copy_below(struct client *client, struct location from, const char *b
 	int status;
 	enum err err;
 
-	if (!is_safe_path(below)) {
+	if (!location_is_safe_path(below)) {
 		fprintf(stderr, "granary: %s%s/%s: not fetched: no file can have this name\n", LOCATION_SCHEME,
 			from.bucket, from.path);
 		return 1;
@@ -215,7 +174,8 @@ int command_copy(struct options *options)
 		return client_usage("cp: the bucket is missing after %s", LOCATION_SCHEME);
 	if (from.remote && from.path[0] == '\0' && !option_flag(options, "recursive"))
 		return client_usage("%s: an object's path is missing after the bucket", words[0]);
-	if (!parse_range(option_text(options, "range"), &range) || (to.remote && option_given(options, "range")))
+	if (location_parse_range(option_text(options, "range"), &range) != ERR_OK ||
+	    (to.remote && option_given(options, "range")))
 		return client_usage("--range: FIRST-LAST or FIRST- is asked for, when fetching");
 	status = client_open(options, &client);
 	if (status != 0)
@@ -233,7 +193,7 @@ int command_cat(struct options *options)
 	status = client_location(options_argument(options, 0), CLIENT_OBJECT, &from);
 	if (status != 0)
 		return status;
-	if (!parse_range(option_text(options, "range"), &range))
+	if (location_parse_range(option_text(options, "range"), &range) != ERR_OK)
 		return client_usage("--range: FIRST-LAST or FIRST- is asked for");
 	status = client_open(options, &client);
 	if (status != 0)

@@ -2,7 +2,7 @@
 #ifndef GRANARY_UPLINK_LOCATION_H
 #define GRANARY_UPLINK_LOCATION_H
 
-#include "uplink/object_name.h"
+#include "uplink/object_get.h"
 
 #define LOCATION_SCHEME "granary://"
 
@@ -16,6 +16,10 @@ struct location {
 enum err location_parse(const char *text, struct location *ret, const char **ret_why) WARN_UNUSED;
 /* A file's "-". */
 bool location_is_pipe(const struct location *location);
+/* "FIRST-LAST", both included, or "FIRST-"; NULL is everything. ERR_FORMAT, ERR_RANGE. */
+enum err location_parse_range(const char *text, struct object_range *ret) WARN_UNUSED;
+/* Whether a path from the network can be a file below a directory here: no empty component, no "." and "..". */
+bool location_is_safe_path(const char *path);
 /* What follows the last '/' of a path. */
 const char *location_base(const char *path);
 

@@ -62,7 +62,7 @@ struct fake_net {
 	unsigned node_count;
 	struct fake_object *objects;
 	struct fake_segment *segments;
-	bool discard;		 /* nodes keep no bytes: nothing can be got back */
+	bool discard;			    /* nodes keep no bytes: nothing can be got back */
 	unsigned refuse_commits;	    /* COMMIT_OBJECT is refused so many times */
 	unsigned peers;			    /* open channels */
 	unsigned begun, aborted, committed; /* objects */
