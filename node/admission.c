@@ -37,6 +37,9 @@ void admission_free(struct admission *admission)
 	free(admission);
 }
 
+/* No allocation that was used earlier can be valid still: it lives a day, and clocks differ by RULES_SKEW. */
+#define REMEMBERED (RULES_LIFETIME + 2 * RULES_SKEW)
+
 struct rebuild {
 	struct admission *admission;
 	uint64_t now;
@@ -65,7 +68,7 @@ enum err admission_rebuild(struct admission *admission, struct store *store, uin
 
 	pthread_mutex_lock(&admission->lock);
 	admission->floor = store_transfers_floor(store);
-	err = store_transfers_each(store, 0, remember, &rebuild);
+	err = store_transfers_each(store, 0, now > REMEMBERED ? now - REMEMBERED : 0, remember, &rebuild);
 	pthread_mutex_unlock(&admission->lock);
 	return err;
 }

@@ -340,7 +340,7 @@ enum err ledger_fill(struct ledger *ledger, struct store *store)
 
 	do {
 		batch.count = 0;
-		err = store_transfers_each(store, ledger->sequence, collect, &batch);
+		err = store_transfers_each(store, ledger->sequence, 0, collect, &batch);
 		if (err != ERR_OK || batch.count == 0)
 			break;
 		err = database_transaction(ledger->db, add_batch, &batch);

@@ -53,8 +53,21 @@ struct seam {
 /* The kernel's own calls. */
 extern const struct seam seam_system;
 
-/* Whole transfers through short counts and EINTR. ERR_IO and so on by errno; ERR_CORRUPT when the file ends early. */
+/* Whole operations through short counts and EINTR; the error is by errno (err_from_errno). Reading past the end of
+ * the file is ERR_CORRUPT. seam_write_parts uses up `parts`. */
 enum err seam_read_full(const struct seam *seam, int fd, void *out, size_t len, uint64_t offset) WARN_UNUSED;
 enum err seam_write_full(const struct seam *seam, int fd, const void *data, size_t len, uint64_t offset) WARN_UNUSED;
+enum err seam_write_parts(const struct seam *seam, int fd, struct iovec *parts, int count, uint64_t offset)
+	WARN_UNUSED;
+enum err seam_open_file(const struct seam *seam, const char *path, int flags, int *ret_fd) WARN_UNUSED;
+enum err seam_sync_file(const struct seam *seam, int fd) WARN_UNUSED;
+enum err seam_sync_directory(const struct seam *seam, const char *path) WARN_UNUSED;
+enum err seam_cut_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUSED;
+/* Preallocate [0, size), writing zeros where the filesystem cannot; the file is `size` bytes long then. */
+enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUSED;
+enum err seam_unlink_file(const struct seam *seam, const char *path) WARN_UNUSED;
+enum err seam_rename_file(const struct seam *seam, const char *from, const char *to) WARN_UNUSED;
+/* Fine when it is there. */
+enum err seam_make_directory(const struct seam *seam, const char *path) WARN_UNUSED;
 
 #endif

@@ -27,7 +27,7 @@ enum err store_init(const char *dir, uint64_t allocation, uint64_t segment_size,
  * allocation may be changed at each opening. */
 enum err store_open(const char *dir, uint64_t allocation, const struct seam *seam, struct store **ret,
 		    char why[STORE_MESSAGE]) WARN_UNUSED;
-/* Commit what is complete, answer it, seal, close. */
+/* Commit what is complete, answer it, seal, close. Uploads must have been ended or aborted, readers freed. */
 void store_close(struct store *store);
 
 /* The small number under which this satellite's pieces are kept; assigned durably at first use. */
@@ -40,17 +40,18 @@ struct store_key {
 
 /* Begin an upload: checks space and reserves room for `allocation->limit` bytes and a head. allocation and signature
  * are kept in the record; allocation_hash is its struct hash. ERR_FULL, ERR_READ_ONLY, ERR_EXISTS (a live piece of
- * that key), ERR_RANGE (limit over TREE_PIECE). */
+ * that key), ERR_RANGE (limit over TREE_PIECE), ERR_CORRUPT and ERR_IO (cannot tell whether there is one). */
 enum err store_put_begin(struct store *store, uint16_t satellite, const struct allocation *allocation,
 			 const struct signature *signature, const struct bytes32 *allocation_hash,
 			 struct store_upload **ret) WARN_UNUSED;
 /* Write the next block: TREE_BLOCK bytes, or fewer as the last. Hashes, checksums and writes in the caller's thread;
- * the data is not kept. One caller at a time per upload. ERR_LIMIT past the limit, ERR_RANGE after a short block. */
+ * the first 64 KiB are kept, the rest is not. One caller at a time per upload. ERR_LIMIT past the limit, ERR_RANGE for
+ * no bytes or after a short block, ERR_READ_ONLY when the write failed. An empty piece has no blocks. */
 enum err store_put_block(struct store_upload *upload, const void *data, size_t len) WARN_UNUSED;
 /* The root and size of what was written so far. */
 void store_put_root(const struct store_upload *upload, struct bytes32 *ret_root, uint64_t *ret_size);
-/* Finish: the head is completed with the last order, root and stored_at (Unix seconds), and the piece goes into the
- * next group commit. done(arg, err) is called from the committer's thread after the sync; the upload is gone then.
+/* Finish: the head is completed with the last order (NULL: none), root and stored_at (Unix seconds), and the piece
+ * goes into the next group commit. done(arg, err) is called from the committer's thread after the sync; the upload is gone then.
  * ERR_EXISTS when another upload of the same key won. */
 void store_put_end(struct store_upload *upload, const struct order *order, const struct signature *signature,
 		   uint64_t stored_at, void (*done)(void *arg, enum err err), void *arg);
@@ -85,14 +86,15 @@ enum err store_delete(struct store *store, const struct store_key *key, uint64_t
 enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size), void *arg)
 	WARN_UNUSED;
 
-/* Bytes; live + dead + overhead + free_in_segments is what the segment files take. */
+/* Bytes; live + dead + overhead + reserved + free is what the segment files take. */
 struct store_space {
 	uint64_t allocation;
 	uint64_t live;		   /* payload of live pieces */
 	uint64_t pieces;	   /* how many */
 	uint64_t dead;		   /* deleted or superseded, not yet reclaimed */
-	uint64_t overhead;	   /* heads, headers, padding of live records, and the transfer log */
+	uint64_t overhead;	   /* headers, footers, heads and padding of live records, tombstones, transfers */
 	uint64_t reserved;	   /* of uploads under way */
+	uint64_t free;		   /* in segment files, not yet given out */
 	uint64_t available;	   /* what new pieces may still take: allocation and disk both heeded */
 	bool read_only;
 	char reason[STORE_MESSAGE]; /* why read-only */
@@ -112,18 +114,22 @@ struct store_transfer {
 	struct signature order_signature;
 	uint64_t at; /* Unix seconds */
 };
-/* Queue an entry. The committer writes it at once and syncs it within a second, or with the next group commit. Called
- * from the committer's thread, done(arg, err) says that it is written: it survives the end of the process, but not yet
- * a power cut. GET_END waits for that, so it must not wait for a sync. done may be NULL. */
+/* Add an entry; a thread of the log's own writes it at once, in the order in which entries were added, and it is synced
+ * with the next group commit or within a second. done(arg, err), called from that thread, says that it is written: it
+ * survives the end of the process, but not yet a power cut. GET_END waits for that, so it must not wait for a sync.
+ * done may be NULL. Does not block. */
 void store_transfer_add(struct store *store, const struct store_transfer *transfer,
 			void (*done)(void *arg, enum err err), void *arg);
-/* Visit all entries of the log and the transfers of piece records with a sequence above `after`, in ascending
- * sequence; stop when `each` returns false. For filling the ledger and for rebuilding the used serials at start. */
-enum err store_transfers_each(struct store *store, uint64_t after,
+/* Sync what was added so far, then visit all entries of the log and the transfers of piece records with a sequence above
+ * `after` that were made at or after `since` (Unix seconds; 0: all), in ascending sequence; stop when `each` returns
+ * false. Nothing is visited past a number whose record is still on its way, so the last number seen can be the next
+ * `after`. For filling the ledger (after), and for rebuilding the used serials at start (since). Not from a `done`.
+ * ERR_CORRUPT, ERR_IO when some could not be read; the others were visited. */
+enum err store_transfers_each(struct store *store, uint64_t after, uint64_t since,
 			      bool (*each)(void *arg, const struct store_transfer *transfer), void *arg) WARN_UNUSED;
-/* GET allocations issued before this moment (Unix seconds) are to be refused: the stop before this start was
- * unclean and a second of the log may be missing. 0 after a clean stop. */
-uint64_t store_transfers_floor(const struct store *store);
+/* GET allocations issued before this moment (Unix seconds) are to be refused: the last start after an unclean stop,
+ * when a second of the log may have been missing. 0 when there never was one. */
+uint64_t store_transfers_floor(struct store *store);
 /* Drop log segments whose entries all expired before this time, Unix seconds, and are at or below `sequence` (the
  * ledger has them). */
 enum err store_transfers_trim(struct store *store, uint64_t sequence, uint64_t expired_before) WARN_UNUSED;

@@ -1,0 +1,213 @@
+/* One thread, two queues: what somebody waits for, and what can go along. */
+#include "node/store/committer.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+
+#define LAZY_NANOSECONDS 500000000ull
+
+struct queue {
+	struct commit *first;
+	struct commit **end;
+};
+
+struct committer {
+	const struct seam *seam;
+	struct health *health;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	pthread_cond_t flushed;
+	struct queue prompt;
+	struct queue lazy;
+	uint64_t lazy_since; /* monotonic, when the oldest lazy commit came */
+	uint64_t group;
+	uint64_t flushes; /* barriers that somebody waits for */
+	bool stopping;
+};
+
+static void queue_init(struct queue *queue)
+{
+	queue->first = NULL;
+	queue->end = &queue->first;
+}
+
+static void queue_add(struct queue *queue, struct commit *commit)
+{
+	commit->next = NULL;
+	*queue->end = commit;
+	queue->end = &commit->next;
+}
+
+/* Append all of `from`, and empty it. */
+static void queue_move(struct queue *to, struct queue *from)
+{
+	if (from->first == NULL)
+		return;
+	*to->end = from->first;
+	to->end = from->end;
+	queue_init(from);
+}
+
+/* Sync each segment of the group once. */
+static enum err sync_group(struct committer *committer, const struct queue *group)
+{
+	committer->group++;
+	for (struct commit *commit = group->first; commit != NULL; commit = commit->next) {
+		struct segment *segment = commit->segment;
+		enum err err;
+
+		if (commit->err != ERR_OK || segment == NULL || segment->group == committer->group)
+			continue;
+		segment->group = committer->group;
+		err = seam_sync_file(committer->seam, segment->fd);
+		if (err != ERR_OK) {
+			health_fail(committer->health, "syncing", segment->id, err);
+			return ERR_IO;
+		}
+	}
+	return ERR_OK;
+}
+
+static void commit_group(struct committer *committer, struct queue *group)
+{
+	/* A write failed elsewhere: nothing is promised any more, not even what would still sync. */
+	enum err err = health_failed(committer->health) ? ERR_READ_ONLY : sync_group(committer, group);
+	struct commit *commit = group->first;
+
+	while (commit != NULL) {
+		struct commit *next = commit->next;
+
+		commit->settle(commit, commit->err != ERR_OK ? commit->err : err);
+		commit = next;
+	}
+}
+
+static bool lazy_due(const struct committer *committer)
+{
+	return committer->lazy.first != NULL &&
+	       (committer->stopping || committer->flushes > 0 || clock_monotonic() - committer->lazy_since >= LAZY_NANOSECONDS);
+}
+
+static void wait_for_work(struct committer *committer)
+{
+	uint64_t due = committer->lazy_since + LAZY_NANOSECONDS;
+	struct timespec until = {(time_t)(due / 1000000000), (long)(due % 1000000000)};
+
+	if (committer->lazy.first != NULL)
+		pthread_cond_timedwait(&committer->wake, &committer->lock, &until);
+	else
+		pthread_cond_wait(&committer->wake, &committer->lock);
+}
+
+static void *run(void *arg)
+{
+	struct committer *committer = arg;
+	struct queue group;
+
+	pthread_mutex_lock(&committer->lock);
+	for (;;) {
+		while (committer->prompt.first == NULL && !lazy_due(committer) && !committer->stopping)
+			wait_for_work(committer);
+		queue_init(&group);
+		if (lazy_due(committer))
+			queue_move(&group, &committer->lazy);
+		queue_move(&group, &committer->prompt);
+		if (group.first == NULL)
+			break;
+		pthread_mutex_unlock(&committer->lock);
+		commit_group(committer, &group);
+		pthread_mutex_lock(&committer->lock);
+	}
+	pthread_mutex_unlock(&committer->lock);
+	return NULL;
+}
+
+struct committer *committer_start(const struct seam *seam, struct health *health)
+{
+	struct committer *committer = memory_new(1, sizeof(*committer));
+	pthread_condattr_t attributes;
+
+	committer->seam = seam;
+	committer->health = health;
+	queue_init(&committer->prompt);
+	queue_init(&committer->lazy);
+	pthread_mutex_init(&committer->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&committer->wake, &attributes);
+	pthread_condattr_destroy(&attributes);
+	pthread_cond_init(&committer->flushed, NULL);
+	if (pthread_create(&committer->thread, NULL, run, committer) != 0)
+		abort();
+	return committer;
+}
+
+void committer_stop(struct committer *committer)
+{
+	if (committer == NULL)
+		return;
+	pthread_mutex_lock(&committer->lock);
+	committer->stopping = true;
+	pthread_cond_signal(&committer->wake);
+	pthread_mutex_unlock(&committer->lock);
+	pthread_join(committer->thread, NULL);
+	pthread_cond_destroy(&committer->flushed);
+	pthread_cond_destroy(&committer->wake);
+	pthread_mutex_destroy(&committer->lock);
+	free(committer);
+}
+
+void committer_add(struct committer *committer, struct commit *commit)
+{
+	pthread_mutex_lock(&committer->lock);
+	queue_add(&committer->prompt, commit);
+	pthread_cond_signal(&committer->wake);
+	pthread_mutex_unlock(&committer->lock);
+}
+
+void committer_add_lazily(struct committer *committer, struct commit *commit)
+{
+	pthread_mutex_lock(&committer->lock);
+	if (committer->lazy.first == NULL)
+		committer->lazy_since = clock_monotonic();
+	queue_add(&committer->lazy, commit);
+	pthread_cond_signal(&committer->wake);
+	pthread_mutex_unlock(&committer->lock);
+}
+
+/* Goes through the queue like any commit; all that stands before it is settled when it is. */
+struct barrier {
+	struct commit commit;
+	struct committer *committer;
+	bool reached;
+};
+
+static void reach(struct commit *commit, enum err err)
+{
+	struct barrier *barrier = (struct barrier *)commit;
+	struct committer *committer = barrier->committer;
+
+	(void)err;
+	pthread_mutex_lock(&committer->lock);
+	barrier->reached = true;
+	committer->flushes--;
+	pthread_cond_broadcast(&committer->flushed);
+	pthread_mutex_unlock(&committer->lock);
+}
+
+void committer_flush(struct committer *committer)
+{
+	struct barrier barrier = {{.settle = reach}, committer, false};
+
+	pthread_mutex_lock(&committer->lock);
+	committer->flushes++;
+	queue_add(&committer->prompt, &barrier.commit);
+	pthread_cond_signal(&committer->wake);
+	while (!barrier.reached)
+		pthread_cond_wait(&committer->flushed, &committer->lock);
+	pthread_mutex_unlock(&committer->lock);
+}

@@ -1,0 +1,38 @@
+/*
+ * Group commit: one thread that makes what is written durable, and answers.
+ *
+ * Whoever has written a record adds a commit. The committer takes all there are, syncs each segment among them once,
+ * then settles each commit in the order in which it was added; meanwhile the next group gathers. There is no timer:
+ * a lone writer waits for one sync, a hundred writers share one. Commits that are in no hurry (transfers of reads,
+ * which must not cost a sync each) go along with the next group, and make one of their own only once the oldest has
+ * waited half a second.
+ */
+#ifndef GRANARY_NODE_STORE_COMMITTER_H
+#define GRANARY_NODE_STORE_COMMITTER_H
+
+#include "node/store/health.h"
+#include "node/store/segment.h"
+
+/* Embedded in what is to be committed. */
+struct commit {
+	struct commit *next;
+	struct segment *segment; /* to be synced; NULL when there is nothing */
+	enum err err;		 /* not ERR_OK: failed already, only to be answered in turn */
+	/* Called from the committer's thread, the commit is the callee's again. */
+	void (*settle)(struct commit *commit, enum err err);
+};
+
+struct committer;
+
+struct committer *committer_start(const struct seam *seam, struct health *health);
+/* Commit all that was added, then end the thread. Nothing may be added from now on, but by settling. */
+void committer_stop(struct committer *committer);
+
+void committer_add(struct committer *committer, struct commit *commit);
+/* In no hurry: synced within a second. */
+void committer_add_lazily(struct committer *committer, struct commit *commit);
+
+/* Wait until all that was added before, lazily or not, is settled. Not from settle. */
+void committer_flush(struct committer *committer);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Where each live piece is: a hash table of 16-byte slots in memory.
+ *
+ * A slot holds 42 bits of a keyed hash of the piece's key, and the place of its record. The full key is not kept: it
+ * stands in the record's head, which is read anyway. Twelve bits of the hash choose one of 4096 small tables with
+ * linear probing, and each grows by an eighth when it is seven eighths full, so the index grows in small steps, never
+ * holds twice its size, and takes 18 to 21 bytes per piece. Each step moves the slots of one table, from their own
+ * bits alone. Strangers choose piece ids, so the hash is keyed with the store's secret.
+ */
+#ifndef GRANARY_NODE_STORE_INDEX_H
+#define GRANARY_NODE_STORE_INDEX_H
+
+#include "node/store/record.h"
+
+#define INDEX_MATCHES 8		   /* more pieces of one 42-bit hash do not happen */
+#define INDEX_SEGMENTS (1u << 18)  /* rows of the segment table that a slot can name */
+
+/* A slot, unpacked. */
+struct index_place {
+	uint32_t segment; /* row of the segment table, below INDEX_SEGMENTS */
+	uint32_t offset;  /* bytes, a multiple of RECORD_UNIT, not 0, up to 1 GiB */
+	uint32_t size;	  /* bytes of payload */
+	uint16_t day;	  /* since 1970, on which it expires; 0: never */
+	uint8_t flags;	  /* 6 bits, for whoever needs them */
+};
+
+struct index;
+
+struct index *index_new(const struct record_secret *secret);
+void index_free(struct index *index);
+
+/* The hash of a key, 42 bits. */
+uint64_t index_hash(const struct index *index, uint16_t satellite, const struct bytes32 *piece);
+/* All places under this hash, at most INDEX_MATCHES; `pin` is called for each while it cannot be removed. */
+size_t index_find(struct index *index, uint64_t hash, void (*pin)(void *arg, uint32_t segment), void *arg,
+		  struct index_place ret[INDEX_MATCHES]);
+void index_insert(struct index *index, uint64_t hash, const struct index_place *place);
+/* Remove the slot of this hash at this segment and offset; false when it is not there. */
+bool index_remove(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset, struct index_place *ret);
+/* Put `place` for the slot at `segment` and `offset`; false when that is not there (any more). */
+bool index_replace(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset,
+		   const struct index_place *place);
+/* Whether the piece at this place is the live one. */
+bool index_has(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset);
+
+uint64_t index_count(const struct index *index);
+uint64_t index_bytes(const struct index *index);
+
+#endif

@@ -1,0 +1,676 @@
+/* The set of segments: table, reservations, sealing. */
+#include "node/store/segments.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "node/store/index.h"
+#include "node/store/room.h"
+
+#define CHUNK 1024
+#define CHUNKS (INDEX_SEGMENTS / CHUNK)
+#define TRANSFERS_MOST (16u << 20) /* bytes of a segment of the transfer log */
+
+struct segments {
+	const struct seam *seam;
+	struct health *health;
+	struct sequence *sequence;
+	char *dirs[SEGMENT_KINDS];
+	struct store_id store;
+	struct record_secret secret;
+	uint32_t sizes[SEGMENT_KINDS]; /* of new segments */
+	uint64_t allocation;
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed;	       /* a segment was made or sealed, or could not be; a job is done */
+	pthread_cond_t work;	       /* for the keeper */
+	struct segment *takers;	       /* open and closing ones of all kinds, oldest first */
+	struct segment *open[SEGMENT_KINDS];
+	struct segment *spares[SEGMENT_KINDS];
+	bool making[SEGMENT_KINDS];    /* somebody makes the next one */
+	bool spare_refused;	       /* no room for a spare when last tried */
+	bool working;		       /* the keeper is */
+	bool finishing;
+	uint32_t next_id;
+	uint32_t rows;	 /* in use, below */
+	uint64_t files;	 /* bytes of all */
+	uint64_t promised; /* bytes of those being made */
+	_Atomic(struct segment **) chunks[CHUNKS];
+};
+
+struct segments *segments_new(const struct segments_config *config)
+{
+	struct segments *set = memory_new(1, sizeof(*set));
+
+	set->seam = config->seam;
+	set->health = config->health;
+	set->sequence = config->sequence;
+	for (int kind = SEGMENT_PIECES; kind < SEGMENT_KINDS; kind++)
+		set->dirs[kind] = memory_copy(config->dirs[kind], strlen(config->dirs[kind]));
+	set->store = config->store;
+	set->secret = config->secret;
+	set->sizes[SEGMENT_PIECES] = config->segment_size;
+	set->sizes[SEGMENT_TRANSFERS] = config->segment_size < TRANSFERS_MOST ? config->segment_size : TRANSFERS_MOST;
+	set->allocation = config->allocation;
+	set->next_id = 1;
+	pthread_mutex_init(&set->lock, NULL);
+	pthread_cond_init(&set->changed, NULL);
+	pthread_cond_init(&set->work, NULL);
+	return set;
+}
+
+static _Atomic(struct segment **) *chunk_of(struct segments *set, uint32_t number)
+{
+	assert(number < INDEX_SEGMENTS);
+	return &set->chunks[number / CHUNK];
+}
+
+struct segment *segments_row(struct segments *set, uint32_t number)
+{
+	struct segment **chunk = atomic_load(chunk_of(set, number));
+
+	return chunk == NULL ? NULL : chunk[number % CHUNK];
+}
+
+static void set_row(struct segments *set, uint32_t number, struct segment *segment)
+{
+	_Atomic(struct segment **) *slot = chunk_of(set, number);
+
+	if (atomic_load(slot) == NULL)
+		atomic_store(slot, (struct segment **)memory_new(CHUNK, sizeof(struct segment *)));
+	atomic_load(slot)[number % CHUNK] = segment;
+}
+
+void segments_free(struct segments *set)
+{
+	if (set == NULL)
+		return;
+	for (uint32_t i = 0; i < set->rows; i++)
+		segment_free(set->seam, segments_row(set, i));
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		free(atomic_load(&set->chunks[i]));
+	for (int kind = 0; kind < SEGMENT_KINDS; kind++)
+		free(set->dirs[kind]);
+	pthread_cond_destroy(&set->work);
+	pthread_cond_destroy(&set->changed);
+	pthread_mutex_destroy(&set->lock);
+	free(set);
+}
+
+static void add_locked(struct segments *set, struct segment *segment)
+{
+	uint32_t row = 0;
+
+	while (row < set->rows && segments_row(set, row) != NULL)
+		row++;
+	assert(row < INDEX_SEGMENTS);
+	if (row == set->rows)
+		set->rows++;
+	segment->number = row;
+	set_row(set, row, segment);
+	set->files += segment->size;
+	if (segment->id >= set->next_id)
+		set->next_id = segment->id + 1;
+}
+
+void segments_add(struct segments *set, struct segment *segment)
+{
+	pthread_mutex_lock(&set->lock);
+	add_locked(set, segment);
+	if (segment->state == SEGMENT_SPARE) {
+		segment->next = set->spares[segment->kind];
+		set->spares[segment->kind] = segment;
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
+void segments_set_next_id(struct segments *set, uint32_t id)
+{
+	pthread_mutex_lock(&set->lock);
+	if (id > set->next_id)
+		set->next_id = id;
+	pthread_mutex_unlock(&set->lock);
+}
+
+uint32_t segments_next_id(struct segments *set)
+{
+	uint32_t id;
+
+	pthread_mutex_lock(&set->lock);
+	id = set->next_id;
+	pthread_mutex_unlock(&set->lock);
+	return id;
+}
+
+static uint64_t growth_locked(const struct segments *set)
+{
+	uint64_t used = set->files + set->promised + set->sizes[SEGMENT_TRANSFERS];
+
+	return used < set->allocation ? set->allocation - used : 0;
+}
+
+static void add_taker(struct segments *set, struct segment *segment, enum segment_state state)
+{
+	struct segment **end = &set->takers;
+
+	while (*end != NULL)
+		end = &(*end)->next;
+	segment->next = NULL;
+	segment->state = state;
+	*end = segment;
+}
+
+static void remove_taker(struct segments *set, struct segment *segment)
+{
+	struct segment **at = &set->takers;
+
+	while (*at != segment)
+		at = &(*at)->next;
+	*at = segment->next;
+}
+
+/* Make the file of a new segment; gives up the lock meanwhile. */
+static enum err make_unlocked(struct segments *set, enum segment_kind kind, uint32_t size, struct segment **ret)
+{
+	struct segment_header header = {
+		.store = set->store,
+		.secret = set->secret,
+		.kind = kind,
+		.id = set->next_id++,
+		.size = size,
+		.created = clock_wall(),
+		.first_sequence = sequence_next(set->sequence),
+	};
+	enum err err;
+
+	set->promised += size;
+	pthread_mutex_unlock(&set->lock);
+	err = segment_create(set->seam, set->dirs[kind], &header, ret);
+	pthread_mutex_lock(&set->lock);
+	set->promised -= size;
+	if (err == ERR_OK) {
+		add_locked(set, *ret);
+	} else if (err != ERR_FULL) {
+		health_fail(set->health, "making", header.id, err);
+		err = ERR_READ_ONLY;
+	}
+	return err;
+}
+
+static struct segment *take_spare(struct segments *set, enum segment_kind kind, uint32_t len)
+{
+	struct segment **at = &set->spares[kind], *spare;
+
+	while (*at != NULL && (*at)->size < SEGMENT_LEAST_ROOM + len)
+		at = &(*at)->next;
+	spare = *at;
+	if (spare != NULL)
+		*at = spare->next;
+	return spare;
+}
+
+static void close_open(struct segments *set, enum segment_kind kind)
+{
+	if (set->open[kind] == NULL)
+		return;
+	set->open[kind]->state = SEGMENT_CLOSING;
+	set->open[kind] = NULL;
+	set->spare_refused = false;
+	pthread_cond_signal(&set->work);
+}
+
+/* A piece larger than a segment gets a file that fits it, which takes nothing else unless it happens to fit. */
+static enum err make_large(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent)
+{
+	uint32_t size = (SEGMENT_LEAST_ROOM + len + 4095) / 4096 * 4096;
+	struct segment *segment;
+	enum err err;
+
+	if (!urgent && size > growth_locked(set))
+		return ERR_FULL;
+	err = make_unlocked(set, kind, size, &segment);
+	if (err == ERR_OK)
+		add_taker(set, segment, SEGMENT_CLOSING);
+	return err;
+}
+
+/* Open another segment for at least `len` bytes, or wait for whoever is doing that. */
+static enum err open_another(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent)
+{
+	uint32_t size = set->sizes[kind];
+	struct segment *segment;
+	enum err err = ERR_OK;
+
+	if (size < SEGMENT_LEAST_ROOM + len)
+		return make_large(set, kind, len, urgent);
+	if (set->making[kind]) {
+		pthread_cond_wait(&set->changed, &set->lock);
+		return ERR_OK;
+	}
+	segment = take_spare(set, kind, len);
+	if (segment == NULL) {
+		if (kind == SEGMENT_PIECES && !urgent && size > growth_locked(set))
+			return ERR_FULL;
+		set->making[kind] = true;
+		err = make_unlocked(set, kind, size, &segment);
+		set->making[kind] = false;
+		pthread_cond_broadcast(&set->changed);
+	}
+	if (err != ERR_OK)
+		return err;
+	close_open(set, kind);
+	add_taker(set, segment, SEGMENT_OPEN);
+	set->open[kind] = segment;
+	pthread_cond_signal(&set->work); /* the spare is used up */
+	return ERR_OK;
+}
+
+static bool take_room(struct segments *set, enum segment_kind kind, uint32_t len, struct extent *ret)
+{
+	for (struct segment *segment = set->takers; segment != NULL; segment = segment->next) {
+		if (segment->kind != kind || segment->state == SEGMENT_SEALING)
+			continue;
+		if (!room_take(segment, len, &ret->offset))
+			continue;
+		ret->segment = segment;
+		ret->len = len;
+		segment->on_the_way++;
+		segment->bytes.reserved += len;
+		return true;
+	}
+	return false;
+}
+
+enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent, struct extent *ret)
+{
+	enum err err = ERR_OK;
+
+	pthread_mutex_lock(&set->lock);
+	while (err == ERR_OK) {
+		if (health_failed(set->health))
+			err = ERR_READ_ONLY;
+		else if (take_room(set, kind, len, ret))
+			break;
+		else
+			err = open_another(set, kind, len, urgent);
+	}
+	pthread_mutex_unlock(&set->lock);
+	return err;
+}
+
+/* One extent less on its way: perhaps its segment can be sealed now. */
+static void arrived(struct segments *set, struct segment *segment)
+{
+	assert(segment->on_the_way > 0);
+	segment->on_the_way--;
+	if (segment->on_the_way == 0 && segment->state == SEGMENT_CLOSING)
+		pthread_cond_signal(&set->work);
+}
+
+void segments_release(struct segments *set, const struct extent *extent)
+{
+	struct segment *segment = extent->segment;
+
+	pthread_mutex_lock(&set->lock);
+	room_give(segment, extent->offset, extent->len);
+	room_give_slot(segment);
+	segment->bytes.reserved -= extent->len;
+	arrived(set, segment);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void segments_shorten(struct segments *set, struct extent *extent, uint32_t len)
+{
+	assert(len <= extent->len);
+	if (len == extent->len)
+		return;
+	pthread_mutex_lock(&set->lock);
+	room_give(extent->segment, extent->offset + len, extent->len - len);
+	extent->segment->bytes.reserved -= extent->len - len;
+	pthread_mutex_unlock(&set->lock);
+	extent->len = len;
+}
+
+void segments_settle(struct segments *set, const struct extent *extent, const struct record *record)
+{
+	struct segment_entry entry = segment_entry_of(record, extent->offset);
+	struct segment *segment = extent->segment;
+
+	pthread_mutex_lock(&set->lock);
+	segment_add_entry(segment, &entry);
+	segment->bytes.reserved -= extent->len;
+	segment->bytes.overhead += extent->len;
+	if (record->type == RECORD_PIECE) {
+		segment->bytes.overhead -= record->size;
+		segment->bytes.live += record->size;
+		segment->pieces++;
+	}
+	arrived(set, segment);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void segments_bury(struct segments *set, struct segment *segment, uint32_t size, uint32_t extent)
+{
+	pthread_mutex_lock(&set->lock);
+	segment->bytes.live -= size;
+	segment->bytes.overhead -= extent - size;
+	segment->bytes.dead += extent;
+	segment->pieces--;
+	pthread_mutex_unlock(&set->lock);
+}
+
+void segments_pin(void *set, uint32_t number)
+{
+	struct segment *segment = segments_row(set, number);
+
+	assert(segment != NULL);
+	atomic_fetch_add(&segment->pins, 1);
+}
+
+void segments_unpin(struct segments *set, struct segment *segment)
+{
+	if (atomic_fetch_sub(&segment->pins, 1) == 1)
+		segment_free(set->seam, segment);
+}
+
+struct segment *segments_find(struct segments *set, enum segment_kind kind, uint32_t id)
+{
+	struct segment *found = NULL;
+
+	pthread_mutex_lock(&set->lock);
+	for (uint32_t i = 0; found == NULL && i < set->rows; i++) {
+		struct segment *segment = segments_row(set, i);
+
+		if (segment != NULL && segment->kind == kind && segment->id == id)
+			found = segment;
+	}
+	if (found != NULL)
+		atomic_fetch_add(&found->pins, 1);
+	pthread_mutex_unlock(&set->lock);
+	return found;
+}
+
+struct segment **segments_list(struct segments *set, size_t *ret_count)
+{
+	struct segment **list;
+	size_t count = 0;
+
+	pthread_mutex_lock(&set->lock);
+	list = memory_new(set->rows + 1u, sizeof(*list));
+	for (uint32_t i = 0; i < set->rows; i++) {
+		struct segment *segment = segments_row(set, i);
+
+		if (segment == NULL)
+			continue;
+		atomic_fetch_add(&segment->pins, 1);
+		list[count++] = segment;
+	}
+	pthread_mutex_unlock(&set->lock);
+	*ret_count = count;
+	return list;
+}
+
+void segments_unlist(struct segments *set, struct segment **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		segments_unpin(set, list[i]);
+	free(list);
+}
+
+enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret,
+			  size_t *ret_count)
+{
+	struct segment_trailer trailer;
+	bool in_memory;
+	uint32_t size;
+	enum err err;
+
+	pthread_mutex_lock(&set->lock);
+	/* Sealing sorts the entries in place. */
+	while (segment->state == SEGMENT_SEALING)
+		pthread_cond_wait(&set->changed, &set->lock);
+	in_memory = segment->state != SEGMENT_SEALED || segment->entries != NULL;
+	size = segment->size;
+	if (in_memory) {
+		*ret_count = segment->entry_count;
+		*ret = memory_copy(segment->entries, segment->entry_count * sizeof(**ret));
+	}
+	pthread_mutex_unlock(&set->lock);
+	if (in_memory)
+		return ERR_OK;
+	err = segment_read_footer(set->seam, segment->fd, size, segment->id, &set->secret, &trailer, ret);
+	if (err == ERR_OK)
+		*ret_count = trailer.count;
+	return err == ERR_FORMAT ? ERR_CORRUPT : err;
+}
+
+static bool ends_before(const struct segment *segment, uint64_t sequence)
+{
+	return segment->state == SEGMENT_SEALED && segment->entries == NULL &&
+	       segment->trailer.last_sequence <= sequence;
+}
+
+bool segments_ends_before(struct segments *set, struct segment *segment, uint64_t sequence)
+{
+	bool result;
+
+	pthread_mutex_lock(&set->lock);
+	result = ends_before(segment, sequence);
+	pthread_mutex_unlock(&set->lock);
+	return result;
+}
+
+bool segments_is_over(struct segments *set, struct segment *segment, uint64_t sequence, uint64_t expired_before)
+{
+	const struct segment_trailer *trailer = &segment->trailer;
+	bool result;
+
+	pthread_mutex_lock(&set->lock);
+	result = ends_before(segment, sequence) &&
+		 (trailer->count == 0 || (trailer->last_expiry != 0 && trailer->last_expiry < expired_before));
+	pthread_mutex_unlock(&set->lock);
+	return result;
+}
+
+enum err segments_unlink(struct segments *set, struct segment *segment)
+{
+	char path[SEGMENT_PATH];
+	enum err err;
+
+	segment_path(set->dirs[segment->kind], segment->id, path);
+	err = seam_unlink_file(set->seam, path);
+	if (err != ERR_OK)
+		return err;
+	pthread_mutex_lock(&set->lock);
+	assert(segment->state == SEGMENT_SEALED);
+	set_row(set, segment->number, NULL);
+	set->files -= segment->size;
+	set->spare_refused = false;
+	pthread_cond_signal(&set->work);
+	pthread_mutex_unlock(&set->lock);
+	segments_unpin(set, segment);
+	return ERR_OK;
+}
+
+void segments_space(struct segments *set, struct segments_space *ret)
+{
+	struct segments_space sum = {0};
+
+	pthread_mutex_lock(&set->lock);
+	for (uint32_t i = 0; i < set->rows; i++) {
+		struct segment *segment = segments_row(set, i);
+
+		if (segment == NULL)
+			continue;
+		sum.bytes.live += segment->bytes.live;
+		sum.bytes.overhead += segment->bytes.overhead;
+		sum.bytes.reserved += segment->bytes.reserved;
+		sum.bytes.dead += segment->bytes.dead;
+		sum.pieces += segment->pieces;
+		sum.free += segment_free_bytes(segment);
+		if (segment->kind == SEGMENT_PIECES)
+			sum.free_pieces += segment_free_bytes(segment);
+	}
+	sum.files = set->files;
+	sum.growth = growth_locked(set);
+	pthread_mutex_unlock(&set->lock);
+	*ret = sum;
+}
+
+static struct segment *find_sealable(struct segments *set)
+{
+	for (struct segment *segment = set->takers; segment != NULL; segment = segment->next) {
+		if (segment->state == SEGMENT_CLOSING && segment->on_the_way == 0)
+			return segment;
+	}
+	return NULL;
+}
+
+static bool wants_spare(const struct segments *set)
+{
+	return !set->finishing && !set->spare_refused && !set->making[SEGMENT_PIECES] &&
+	       set->spares[SEGMENT_PIECES] == NULL && set->sizes[SEGMENT_PIECES] <= growth_locked(set);
+}
+
+enum segments_job segments_wait_job(struct segments *set, struct segment **ret)
+{
+	enum segments_job job = SEGMENTS_STOP;
+
+	pthread_mutex_lock(&set->lock);
+	set->working = false;
+	pthread_cond_broadcast(&set->changed);
+	for (;;) {
+		struct segment *segment = health_failed(set->health) ? NULL : find_sealable(set);
+
+		if (segment != NULL) {
+			segment->state = SEGMENT_SEALING;
+			*ret = segment;
+			job = SEGMENTS_SEAL;
+			break;
+		}
+		if (!health_failed(set->health) && wants_spare(set)) {
+			job = SEGMENTS_MAKE_SPARE;
+			break;
+		}
+		if (set->finishing)
+			break;
+		pthread_cond_wait(&set->work, &set->lock);
+	}
+	set->working = job != SEGMENTS_STOP;
+	pthread_mutex_unlock(&set->lock);
+	return job;
+}
+
+/* Its trailer is set, its footer stands at `at`. */
+static void become_sealed(struct segments *set, struct segment *segment, uint32_t at)
+{
+	uint32_t footer = segment->trailer.count * SEGMENT_ENTRY + SEGMENT_TRAILER;
+
+	for (size_t i = 0; i < segment->gap_count; i++)
+		segment->bytes.dead += segment->gaps[i].len;
+	segment->gap_count = 0;
+	segment->bytes.overhead += footer;
+	set->files -= segment->size;
+	segment->size = at + footer;
+	set->files += segment->size;
+	segment->state = SEGMENT_SEALED;
+	free(segment->entries);
+	segment->entries = NULL;
+	segment->entry_count = 0;
+	segment->entry_room = 0;
+}
+
+void segments_seal(struct segments *set, struct segment *segment)
+{
+	struct segment_trailer trailer;
+	enum err err;
+
+	err = segment_write_footer(set->seam, segment, &set->secret, segment->tail, true, &trailer);
+	pthread_mutex_lock(&set->lock);
+	if (err == ERR_OK) {
+		segment->trailer = trailer;
+		become_sealed(set, segment, segment->tail);
+		remove_taker(set, segment);
+		set->spare_refused = false;
+	} else {
+		health_fail(set->health, "sealing", segment->id, err);
+		segment->state = SEGMENT_CLOSING;
+	}
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
+}
+
+/* Where the footer of a walked segment goes: behind the last record. But a file that was cut before, and whose footer
+ * no longer holds, may end in a record that cannot be recognised any more, so there it goes to the end. */
+static uint32_t footer_place(const struct segment *segment, uint32_t footer)
+{
+	if (segment->size == segment->planned || segment->size == segment->tail + footer)
+		return segment->tail;
+	return (segment->size + RECORD_UNIT - 1) / RECORD_UNIT * RECORD_UNIT;
+}
+
+void segments_settle_found(struct segments *set, struct segment *segment)
+{
+	uint32_t footer = (uint32_t)segment->entry_count * SEGMENT_ENTRY + SEGMENT_TRAILER;
+	uint32_t at = footer_place(segment, footer);
+	enum err err;
+
+	if (segment->entries != NULL && !health_failed(set->health)) {
+		err = segment_write_footer(set->seam, segment, &set->secret, at, false, &segment->trailer);
+		if (err != ERR_OK)
+			health_fail(set->health, "sealing", segment->id, err);
+		pthread_mutex_lock(&set->lock);
+		if (err == ERR_OK)
+			become_sealed(set, segment, at);
+		pthread_mutex_unlock(&set->lock);
+	}
+	segment->bytes.dead = segment->size - segment->bytes.live - segment->bytes.overhead;
+}
+
+void segments_make_spare(struct segments *set)
+{
+	struct segment *spare;
+
+	pthread_mutex_lock(&set->lock);
+	if (wants_spare(set)) {
+		if (make_unlocked(set, SEGMENT_PIECES, set->sizes[SEGMENT_PIECES], &spare) == ERR_OK) {
+			spare->next = set->spares[SEGMENT_PIECES];
+			set->spares[SEGMENT_PIECES] = spare;
+		} else {
+			set->spare_refused = true;
+		}
+	}
+	pthread_cond_broadcast(&set->changed);
+	pthread_mutex_unlock(&set->lock);
+}
+
+void segments_finish(struct segments *set)
+{
+	pthread_mutex_lock(&set->lock);
+	for (int kind = SEGMENT_PIECES; kind < SEGMENT_KINDS; kind++)
+		close_open(set, (enum segment_kind)kind);
+	set->finishing = true;
+	pthread_cond_signal(&set->work);
+	pthread_mutex_unlock(&set->lock);
+}
+
+bool segments_all_sealed(struct segments *set)
+{
+	bool result;
+
+	pthread_mutex_lock(&set->lock);
+	result = set->takers == NULL;
+	pthread_mutex_unlock(&set->lock);
+	return result;
+}
+
+void segments_wait_idle(struct segments *set)
+{
+	pthread_mutex_lock(&set->lock);
+	while (!health_failed(set->health) && (set->working || find_sealable(set) != NULL || wants_spare(set)))
+		pthread_cond_wait(&set->changed, &set->lock);
+	pthread_mutex_unlock(&set->lock);
+}

@@ -1,0 +1,103 @@
+/*
+ * All segments of a store: who takes the next record, which ones are full, and where their bytes go.
+ *
+ * Per kind one segment is open. A record that does not fit makes the next one open: a spare that was made in advance,
+ * so that rolling over costs no sync, or a new file. The full one is closing: smaller records and extents given back
+ * still find room there while uploads into it are on their way; then the keeper (keeper.h) seals it. A piece larger
+ * than a whole segment gets a file of its own size.
+ *
+ * One lock guards the lists and counters; no file is touched under it. Rows of the table can be pinned without it.
+ */
+#ifndef GRANARY_NODE_STORE_SEGMENTS_H
+#define GRANARY_NODE_STORE_SEGMENTS_H
+
+#include "node/store/health.h"
+#include "node/store/segment.h"
+#include "node/store/sequence.h"
+
+struct segments;
+
+struct segments_config {
+	const struct seam *seam;
+	struct health *health;
+	struct sequence *sequence;
+	const char *dirs[SEGMENT_KINDS]; /* by kind; copied */
+	struct store_id store;
+	struct record_secret secret;
+	uint32_t segment_size;
+	uint64_t allocation;
+};
+
+struct segments *segments_new(const struct segments_config *config);
+/* Closes all files. Nothing may be pinned. */
+void segments_free(struct segments *set);
+/* Add one that was found at start: sealed, or a spare. Ids are never used again. */
+void segments_add(struct segments *set, struct segment *segment);
+/* For one that was found sealed, or was walked: write the footer that is missing, and count the rest as dead. */
+void segments_settle_found(struct segments *set, struct segment *segment);
+/* New ids start here, or after the highest one added. */
+void segments_set_next_id(struct segments *set, uint32_t id);
+uint32_t segments_next_id(struct segments *set);
+
+/* Room for one record. */
+struct extent {
+	struct segment *segment;
+	uint32_t offset;
+	uint32_t len;
+};
+/* ERR_FULL when neither segments nor allocation nor disk have room; ERR_READ_ONLY. `urgent` may pass the allocation
+ * by a segment: deleting must work in a full store. */
+enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent, struct extent *ret)
+	WARN_UNUSED;
+/* The extent is not wanted after all. Whatever head was written there must have been wiped before. */
+void segments_release(struct segments *set, const struct extent *extent);
+/* Only `len` bytes of it are. The head must have been written. */
+void segments_shorten(struct segments *set, struct extent *extent, uint32_t len);
+/* The record that stands there is durable. */
+void segments_settle(struct segments *set, const struct extent *extent, const struct record *record);
+/* A live piece of that size and extent died. */
+void segments_bury(struct segments *set, struct segment *segment, uint32_t size, uint32_t extent);
+
+/* Pin the segment of a row of the table; it must be known to be in use. Takes the set as void * for index_find. */
+void segments_pin(void *set, uint32_t number);
+struct segment *segments_row(struct segments *set, uint32_t number);
+void segments_unpin(struct segments *set, struct segment *segment);
+/* The segment of that id, pinned, or NULL. */
+struct segment *segments_find(struct segments *set, enum segment_kind kind, uint32_t id);
+/* All segments, pinned; give them back with segments_unlist. */
+struct segment **segments_list(struct segments *set, size_t *ret_count);
+void segments_unlist(struct segments *set, struct segment **list, size_t count);
+/* The settled records of a segment, a copy in new memory. ERR_CORRUPT, ERR_IO. */
+enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret,
+			  size_t *ret_count) WARN_UNUSED;
+/* Sealed, and no record in it has a number above `sequence`. */
+bool segments_ends_before(struct segments *set, struct segment *segment, uint64_t sequence);
+/* … and all of them expired before that time, Unix seconds. */
+bool segments_is_over(struct segments *set, struct segment *segment, uint64_t sequence, uint64_t expired_before);
+/* Take a sealed segment out of the table and unlink its file; readers keep it until they are done. */
+enum err segments_unlink(struct segments *set, struct segment *segment) WARN_UNUSED;
+
+/* Bytes of all files, by what they are for: live + overhead + reserved + dead + free == files. */
+struct segments_space {
+	struct segment_bytes bytes;
+	uint64_t pieces;
+	uint64_t free;	     /* in files that take records, and in spares */
+	uint64_t free_pieces; /* of that, for pieces */
+	uint64_t files;
+	uint64_t growth; /* that the allocation still lets the files grow by */
+};
+void segments_space(struct segments *set, struct segments_space *ret);
+
+/* For the keeper. What is there to do? Waits unless `stop` is set. */
+enum segments_job { SEGMENTS_STOP, SEGMENTS_SEAL, SEGMENTS_MAKE_SPARE };
+enum segments_job segments_wait_job(struct segments *set, struct segment **ret);
+void segments_seal(struct segments *set, struct segment *segment);
+void segments_make_spare(struct segments *set);
+/* Close what is open, and let the keeper stop once all is sealed that can be. */
+void segments_finish(struct segments *set);
+/* Whether nothing takes records any more. */
+bool segments_all_sealed(struct segments *set);
+/* Wait until the keeper has nothing to do. */
+void segments_wait_idle(struct segments *set);
+
+#endif

@@ -1,0 +1,392 @@
+/*
+ * The store's face: making it, opening and closing it, satellites, walking pieces, space.
+ *
+ * Putting is in upload.c, reading in reader.c, deleting in removal.c, the transfer log in transfers.c.
+ */
+#include "node/store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "common/random.h"
+#include "node/store/engine.h"
+#include "node/store/recovery.h"
+
+#define ALLOCATION_LEAST (8ull << 20)
+#define SEGMENTS_ABOUT 1000
+#define SEGMENTS_MOST 65536 /* when the allocation grew since the store was made, new segments grow too */
+#define ROOMY (16u << 20)   /* segments smaller than this are for small stores only: rolling over costs syncs */
+
+static enum err fail(enum err err, char why[STORE_MESSAGE], const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static enum err fail(enum err err, char why[STORE_MESSAGE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(why, STORE_MESSAGE, format, args);
+	va_end(args);
+	return err;
+}
+
+/* The power of two nearest to a thousandth of the allocation, within what suits it. */
+static uint32_t segment_size_for(uint64_t allocation)
+{
+	uint32_t least = allocation / 32 >= ROOMY ? ROOMY : SEGMENT_LEAST, size = SEGMENT_LEAST;
+
+	while (size < SEGMENT_MOST && (uint64_t)size * 3 / 2 < allocation / SEGMENTS_ABOUT)
+		size *= 2;
+	return size > least ? size : least;
+}
+
+static bool good_segment_size(uint64_t size)
+{
+	return size >= SEGMENT_LEAST && size <= SEGMENT_MOST && (size & (size - 1)) == 0;
+}
+
+static enum err join(const char *dir, const char *name, char *out, size_t room, char why[STORE_MESSAGE])
+{
+	int len = snprintf(out, room, "%s/%s", dir, name);
+
+	return len > 0 && (size_t)len < room ? ERR_OK : fail(ERR_RANGE, why, "the path %.100s… is too long", dir);
+}
+
+static void note_name(void *arg, const char *name)
+{
+	uint32_t id;
+
+	if (segment_name(name, &id))
+		*(bool *)arg = true;
+}
+
+/* DIR/store must not hold anything that could be a store's. */
+static enum err check_vacant(const struct seam *seam, const char *path, const char *super, const char *segments,
+			     char why[STORE_MESSAGE])
+{
+	struct seam_stat st;
+	bool occupied = false;
+
+	if (seam->stat(seam, super, &st) == 0)
+		return fail(ERR_EXISTS, why, "%.200s holds a store already", path);
+	if (seam->list(seam, segments, note_name, &occupied) == 0 && occupied)
+		return fail(ERR_EXISTS, why, "%.200s holds segments of a store that lost its SUPER file", path);
+	return ERR_OK;
+}
+
+static enum err make_directories(const struct seam *seam, const char *path)
+{
+	static const char *const names[] = {"segments", "transfers", "index"};
+	char inner[SEGMENT_PATH];
+	enum err err = seam_make_directory(seam, path);
+
+	for (size_t i = 0; err == ERR_OK && i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(inner, sizeof(inner), "%s/%s", path, names[i]);
+		err = seam_make_directory(seam, inner);
+	}
+	return err;
+}
+
+enum err store_init(const char *dir, uint64_t allocation, uint64_t segment_size, const struct seam *seam,
+		    char why[STORE_MESSAGE])
+{
+	char path[SEGMENT_PATH / 2], super_path[SEGMENT_PATH], segments[SEGMENT_PATH];
+	struct super super = {.sequence = 1, .next_segment = 1, .clean = true};
+	enum err err = join(dir, "store", path, sizeof(path), why);
+
+	if (err != ERR_OK)
+		return err;
+	if (allocation < ALLOCATION_LEAST)
+		return fail(ERR_RANGE, why, "the allocation must be at least %llu bytes", ALLOCATION_LEAST);
+	if (segment_size != 0 && !good_segment_size(segment_size))
+		return fail(ERR_RANGE, why, "the segment size must be a power of two from 1 MiB to 1 GiB");
+	snprintf(super_path, sizeof(super_path), "%s/SUPER", path);
+	snprintf(segments, sizeof(segments), "%s/segments", path);
+	err = check_vacant(seam, path, super_path, segments, why);
+	if (err != ERR_OK)
+		return err;
+	random_bytes(super.store.b, sizeof(super.store.b));
+	random_bytes(super.secret.b, sizeof(super.secret.b));
+	super.created = clock_wall();
+	super.segment_size = segment_size != 0 ? (uint32_t)segment_size : segment_size_for(allocation);
+	err = make_directories(seam, path);
+	if (err == ERR_OK)
+		err = super_create(seam, path, &super);
+	if (err == ERR_OK)
+		err = seam_sync_directory(seam, dir);
+	return err == ERR_OK ? ERR_OK : fail(err, why, "cannot make a store in %.180s: %s", path, err_text(err));
+}
+
+/* The lock first, so that two processes never even read at once. */
+static enum err lock_store(struct store *store, char why[STORE_MESSAGE])
+{
+	char path[SEGMENT_PATH];
+	enum err err;
+	int result;
+
+	snprintf(path, sizeof(path), "%s/SUPER", store->dir);
+	err = seam_open_file(store->seam, path, O_RDWR, &store->super_fd);
+	if (err != ERR_OK)
+		return fail(err, why, "there is no store in %.180s (%s): is its disk mounted?", store->dir, err_text(err));
+	snprintf(path, sizeof(path), "%s/LOCK", store->dir);
+	err = seam_open_file(store->seam, path, O_RDWR | O_CREAT, &store->lock_fd);
+	if (err != ERR_OK)
+		return fail(err, why, "cannot open %.180s: %s", path, err_text(err));
+	result = store->seam->lock(store->seam, store->lock_fd);
+	if (result == -EWOULDBLOCK)
+		return fail(ERR_BUSY, why, "the store in %.180s is open already", store->dir);
+	if (result < 0)
+		return fail(ERR_IO, why, "cannot lock %.180s", path);
+	return ERR_OK;
+}
+
+static enum err load_super(struct store *store, char why[STORE_MESSAGE])
+{
+	enum err err = super_load(store->seam, store->super_fd, &store->super);
+
+	if (err == ERR_UNSUPPORTED)
+		return fail(err, why, "the store in %.180s is of a newer version", store->dir);
+	if (err != ERR_OK)
+		return fail(err, why, "%.180s/SUPER cannot be read: %s", store->dir, err_text(err));
+	store->secret = store->super.secret;
+	return ERR_OK;
+}
+
+static void make_parts(struct store *store)
+{
+	struct segments_config config = {
+		.seam = store->seam,
+		.health = &store->health,
+		.sequence = &store->sequence,
+		.store = store->super.store,
+		.secret = store->secret,
+		.segment_size = store->super.segment_size,
+		.allocation = store->allocation,
+	};
+
+	while (config.segment_size < SEGMENT_MOST && store->allocation / config.segment_size > SEGMENTS_MOST)
+		config.segment_size *= 2;
+	config.dirs[SEGMENT_PIECES] = store->pieces_dir;
+	config.dirs[SEGMENT_TRANSFERS] = store->transfers_dir;
+	store->index = index_new(&store->secret);
+	store->segments = segments_new(&config);
+	segments_set_next_id(store->segments, store->super.next_segment);
+}
+
+enum err store_save_super(struct store *store)
+{
+	enum err err;
+
+	pthread_mutex_lock(&store->super_lock);
+	store->super.sequence = sequence_next(&store->sequence);
+	store->super.next_segment = segments_next_id(store->segments);
+	err = super_save(store->seam, store->super_fd, &store->super);
+	pthread_mutex_unlock(&store->super_lock);
+	if (err == ERR_OK)
+		return ERR_OK;
+	health_fail(&store->health, "writing SUPER", 0, err);
+	return ERR_READ_ONLY;
+}
+
+/* What was found must be on stable storage before anything is built on it, and SUPER must say that we are at it. */
+static void settle_recovery(struct store *store, bool clean)
+{
+	enum err err = ERR_OK;
+
+	if (!clean) {
+		store->super.floor = clock_wall();
+		err = seam_sync_directory(store->seam, store->pieces_dir);
+		if (err == ERR_OK)
+			err = seam_sync_directory(store->seam, store->transfers_dir);
+		if (err != ERR_OK)
+			health_fail(&store->health, "syncing a directory", 0, err);
+	}
+	store->super.clean = false;
+	(void)!store_save_super(store);
+	recovery_seal(store);
+}
+
+static enum err open_parts(struct store *store, char why[STORE_MESSAGE])
+{
+	uint64_t last = 0;
+	enum err err = lock_store(store, why);
+	bool clean;
+
+	if (err == ERR_OK)
+		err = load_super(store, why);
+	if (err != ERR_OK)
+		return err;
+	make_parts(store);
+	clean = store->super.clean;
+	err = recovery_read(store, clean, &last, why);
+	if (err != ERR_OK)
+		return err;
+	if (last + 1 > store->super.sequence)
+		store->super.sequence = last + 1;
+	sequence_set_next(&store->sequence, store->super.sequence);
+	settle_recovery(store, clean);
+	store->committer = committer_start(store->seam, &store->health);
+	store->keeper = keeper_start(store->segments);
+	store->log = transfer_log_start(store);
+	return ERR_OK;
+}
+
+static void free_store(struct store *store)
+{
+	if (store->super_fd >= 0)
+		store->seam->close(store->seam, store->super_fd);
+	segments_free(store->segments);
+	index_free(store->index);
+	if (store->lock_fd >= 0)
+		store->seam->close(store->seam, store->lock_fd);
+	heads_destroy(&store->heads);
+	claims_destroy(&store->claims);
+	sequence_destroy(&store->sequence);
+	health_destroy(&store->health);
+	pthread_mutex_destroy(&store->super_lock);
+	free(store);
+}
+
+enum err store_open(const char *dir, uint64_t allocation, const struct seam *seam, struct store **ret,
+		    char why[STORE_MESSAGE])
+{
+	struct store *store = memory_new(1, sizeof(*store));
+	enum err err;
+
+	store->seam = seam;
+	store->lock_fd = -1;
+	store->super_fd = -1;
+	store->allocation = allocation;
+	pthread_mutex_init(&store->super_lock, NULL);
+	health_init(&store->health);
+	sequence_init(&store->sequence, 1);
+	claims_init(&store->claims);
+	heads_init(&store->heads);
+	err = join(dir, "store", store->dir, sizeof(store->dir), why);
+	if (err == ERR_OK) {
+		snprintf(store->pieces_dir, sizeof(store->pieces_dir), "%s/segments", store->dir);
+		snprintf(store->transfers_dir, sizeof(store->transfers_dir), "%s/transfers", store->dir);
+		err = open_parts(store, why);
+	}
+	if (err != ERR_OK) {
+		free_store(store);
+		return err;
+	}
+	*ret = store;
+	return ERR_OK;
+}
+
+void store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	transfer_log_stop(store->log);
+	committer_stop(store->committer);
+	segments_finish(store->segments);
+	keeper_stop(store->keeper);
+	if (!health_failed(&store->health) && segments_all_sealed(store->segments)) {
+		store->super.clean = true;
+		(void)!store_save_super(store);
+	}
+	free_store(store);
+}
+
+enum err store_satellite(struct store *store, const struct address *satellite, uint16_t *ret)
+{
+	enum err err = ERR_OK;
+	uint16_t number = 0;
+
+	pthread_mutex_lock(&store->super_lock);
+	while (number < store->super.satellite_count && !address_equal(&store->super.satellites[number], satellite))
+		number++;
+	if (number == store->super.satellite_count) {
+		if (health_failed(&store->health))
+			err = ERR_READ_ONLY;
+		else if (number == SUPER_SATELLITES)
+			err = ERR_LIMIT;
+		else
+			store->super.satellites[store->super.satellite_count++] = *satellite;
+		if (err == ERR_OK && super_save(store->seam, store->super_fd, &store->super) != ERR_OK) {
+			store->super.satellite_count--;
+			health_fail(&store->health, "writing SUPER", 0, ERR_IO);
+			err = ERR_READ_ONLY;
+		}
+	}
+	pthread_mutex_unlock(&store->super_lock);
+	if (err == ERR_OK)
+		*ret = number;
+	return err;
+}
+
+/* Visit the live pieces of one segment; false in *go_on when `each` has enough. */
+static enum err each_of(struct store *store, struct segment *segment,
+			bool (*each)(void *arg, const struct store_key *key, uint64_t size), void *arg, bool *go_on)
+{
+	struct segment_entry *entries;
+	size_t count;
+	enum err err = segments_entries(store->segments, segment, &entries, &count);
+
+	if (err != ERR_OK)
+		return err;
+	for (size_t i = 0; *go_on && i < count; i++) {
+		const struct segment_entry *entry = &entries[i];
+		struct store_key key = {entry->satellite, entry->piece};
+
+		if (entry->type != RECORD_PIECE)
+			continue;
+		if (index_has(store->index, index_hash(store->index, key.satellite, &key.piece), segment->number,
+			      entry->offset))
+			*go_on = each(arg, &key, entry->size);
+	}
+	free(entries);
+	return ERR_OK;
+}
+
+enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size), void *arg)
+{
+	enum err err = ERR_OK;
+	struct segment **list;
+	bool go_on = true;
+	size_t count;
+
+	list = segments_list(store->segments, &count);
+	for (size_t i = 0; err == ERR_OK && go_on && i < count; i++) {
+		if (list[i]->kind == SEGMENT_PIECES)
+			err = each_of(store, list[i], each, arg, &go_on);
+	}
+	segments_unlist(store->segments, list, count);
+	return err;
+}
+
+void store_space(struct store *store, struct store_space *ret)
+{
+	struct segments_space space;
+	struct seam_space disk = {0, 0};
+	uint64_t growth;
+
+	segments_space(store->segments, &space);
+	if (store->seam->space(store->seam, store->dir, &disk) < 0)
+		disk.free = 0;
+	growth = space.growth < disk.free ? space.growth : disk.free;
+	*ret = (struct store_space){
+		.allocation = store->allocation,
+		.live = space.bytes.live,
+		.pieces = space.pieces,
+		.dead = space.bytes.dead,
+		.overhead = space.bytes.overhead,
+		.reserved = space.bytes.reserved,
+		.free = space.free,
+		.available = space.free_pieces + growth,
+		.read_only = health_failed(&store->health),
+	};
+	if (ret->read_only)
+		ret->available = 0;
+	health_reason(&store->health, ret->reason);
+}

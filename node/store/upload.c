@@ -1,0 +1,304 @@
+/*
+ * Putting a piece. Room is reserved before the first byte, so a full disk is a clean refusal.
+ *
+ * The first RECORD_SMALL bytes are collected. A piece that ends there is written with its head in one call. A larger
+ * one gets an uncommitted core and what was collected when the next block comes, then each block as it comes, and at
+ * the end the complete head over the core. The committer syncs, and only then does the index know the piece.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "node/store/engine.h"
+
+struct store_upload {
+	struct commit commit;
+	struct store *store;
+	struct claim claim;
+	struct sequence_ticket ticket;
+	bool numbered;	/* the ticket is taken */
+	bool claimed;
+	struct extent extent;
+	struct record record;
+	struct tree tree;
+	uint32_t limit;
+	uint8_t *buffer; /* room for the first RECORD_SMALL bytes, or the limit if that is less; NULL once written */
+	uint32_t buffered;
+	bool on_disk; /* a core stands at the extent's start */
+	void (*done)(void *arg, enum err err);
+	void *arg;
+};
+
+static const uint8_t zeros[RECORD_HEAD_MAX];
+
+static struct record_place place_of(const struct store_upload *upload)
+{
+	return (struct record_place){upload->extent.segment->id, upload->extent.offset};
+}
+
+/* A piece of that key is there already, or cannot be told from one. */
+static enum err check_absent(struct store *store, const struct store_key *key)
+{
+	struct located found;
+	enum err err = store_locate(store, key, LOCATE_CORE, &found, NULL);
+
+	if (err == ERR_NOT_FOUND)
+		return ERR_OK;
+	if (err != ERR_OK)
+		return err;
+	segments_unpin(store->segments, found.segment);
+	return ERR_EXISTS;
+}
+
+enum err store_put_begin(struct store *store, uint16_t satellite, const struct allocation *allocation,
+			 const struct signature *signature, const struct bytes32 *allocation_hash,
+			 struct store_upload **ret)
+{
+	struct store_key key = {satellite, allocation->piece};
+	struct store_upload *upload;
+	struct extent extent;
+	uint32_t head;
+	enum err err;
+
+	if (allocation->limit > TREE_PIECE)
+		return ERR_RANGE;
+	err = check_absent(store, &key);
+	if (err != ERR_OK)
+		return err;
+	head = record_head_of_piece(tree_blocks(allocation->limit));
+	err = segments_reserve(store->segments, SEGMENT_PIECES, record_extent(head, (uint32_t)allocation->limit), false,
+			       &extent);
+	if (err != ERR_OK)
+		return err;
+	upload = memory_new(1, sizeof(*upload));
+	upload->store = store;
+	upload->extent = extent;
+	upload->limit = (uint32_t)allocation->limit;
+	upload->record.type = RECORD_PIECE;
+	upload->record.satellite = satellite;
+	upload->record.piece = allocation->piece;
+	upload->record.size = upload->limit;
+	upload->record.extent = extent.len;
+	upload->record.head = head;
+	upload->record.created = clock_wall();
+	upload->record.expires = allocation->pieceExpires;
+	store_deal_of(allocation, signature, allocation_hash, &upload->record.deal);
+	tree_init(&upload->tree);
+	*ret = upload;
+	return ERR_OK;
+}
+
+/* Write the uncommitted core, what was collected and this block. */
+static enum err start_writing(struct store_upload *upload, const void *data, size_t len)
+{
+	struct record_place place = place_of(upload);
+	uint8_t core[RECORD_CORE];
+	struct iovec parts[] = {
+		{core, sizeof(core)},
+		{(void *)(uintptr_t)zeros, upload->record.head - sizeof(core)},
+		{upload->buffer, upload->buffered},
+		{(void *)(uintptr_t)data, len},
+	};
+	enum err err;
+
+	record_encode_core(&upload->record, &upload->store->secret, &place, core);
+	upload->on_disk = true;
+	err = seam_write_parts(upload->store->seam, upload->extent.segment->fd, parts, 4, place.offset);
+	free(upload->buffer);
+	upload->buffer = NULL;
+	return err;
+}
+
+static void collect(struct store_upload *upload, const void *data, size_t len)
+{
+	if (upload->buffer == NULL) {
+		upload->buffer = malloc(upload->limit < RECORD_SMALL ? upload->limit : RECORD_SMALL);
+		if (upload->buffer == NULL)
+			abort();
+	}
+	memcpy(upload->buffer + upload->buffered, data, len);
+	upload->buffered += (uint32_t)len;
+}
+
+enum err store_put_block(struct store_upload *upload, const void *data, size_t len)
+{
+	struct store *store = upload->store;
+	uint64_t at = upload->tree.size;
+	struct bytes32 hash;
+	enum err err;
+
+	if (health_failed(&store->health))
+		return ERR_READ_ONLY;
+	if (len == 0 || len > TREE_BLOCK || at % TREE_BLOCK != 0)
+		return ERR_RANGE;
+	if (at + len > upload->limit)
+		return ERR_LIMIT;
+	tree_block_hash(data, len, &hash);
+	upload->record.blocks[upload->tree.count] = hash;
+	upload->record.checksums[upload->tree.count] =
+		record_checksum(&upload->record.piece, upload->tree.count, data, len);
+	err = tree_add_hash(&upload->tree, &hash, len);
+	if (err != ERR_OK)
+		return err;
+	if (!upload->on_disk && at + len <= RECORD_SMALL) {
+		collect(upload, data, len);
+		return ERR_OK;
+	}
+	if (!upload->on_disk)
+		err = start_writing(upload, data, len);
+	else
+		err = seam_write_full(store->seam, upload->extent.segment->fd, data, len,
+				      upload->extent.offset + upload->record.head + at);
+	if (err != ERR_OK) {
+		health_fail(&store->health, "writing", upload->extent.segment->id, err);
+		return ERR_READ_ONLY;
+	}
+	return ERR_OK;
+}
+
+void store_put_root(const struct store_upload *upload, struct bytes32 *ret_root, uint64_t *ret_size)
+{
+	tree_final(&upload->tree, ret_root);
+	*ret_size = upload->tree.size;
+}
+
+/* Give the extent back, once nothing there looks like a record any more. */
+static void give_back(struct store_upload *upload)
+{
+	struct store *store = upload->store;
+	enum err err = ERR_OK;
+
+	if (health_failed(&store->health))
+		return;
+	if (upload->on_disk)
+		err = seam_write_full(store->seam, upload->extent.segment->fd, zeros, RECORD_CORE,
+				      upload->extent.offset);
+	if (err == ERR_OK)
+		segments_release(store->segments, &upload->extent);
+	else
+		health_fail(&store->health, "writing", upload->extent.segment->id, err);
+}
+
+static void free_upload(struct store_upload *upload)
+{
+	free(upload->buffer);
+	free(upload);
+}
+
+void store_put_abort(struct store_upload *upload)
+{
+	if (upload == NULL)
+		return;
+	give_back(upload);
+	free_upload(upload);
+}
+
+/* The complete head; for a small piece the payload with it. */
+static enum err write_record(struct store_upload *upload)
+{
+	struct record_place place = place_of(upload);
+	uint8_t head[RECORD_HEAD_MAX];
+	struct iovec parts[] = {{head, upload->record.head}, {upload->buffer, upload->buffered}};
+	enum err err;
+
+	record_encode(&upload->record, &upload->store->secret, &place, head);
+	err = seam_write_parts(upload->store->seam, upload->extent.segment->fd, parts,
+			       upload->on_disk || upload->buffered == 0 ? 1 : 2, place.offset);
+	if (err == ERR_OK)
+		return ERR_OK;
+	health_fail(&upload->store->health, "writing", place.segment, err);
+	return ERR_READ_ONLY;
+}
+
+/* From the committer's thread: the record is durable, or nobody knows. */
+static void settle(struct commit *commit, enum err err)
+{
+	struct store_upload *upload = (struct store_upload *)commit;
+	struct store *store = upload->store;
+	struct record *record = &upload->record;
+	uint64_t day = (record->expires + 86399) / 86400;
+
+	if (err == ERR_OK) {
+		struct index_place place = {
+			.segment = upload->extent.segment->number,
+			.offset = upload->extent.offset,
+			.size = record->size,
+			.day = day > UINT16_MAX ? UINT16_MAX : (uint16_t)day,
+		};
+
+		/* Counted before it can be found, or a delete could come first. */
+		segments_settle(store->segments, &upload->extent, record);
+		index_insert(store->index, index_hash(store->index, record->satellite, &record->piece), &place);
+	}
+	if (upload->numbered && err == ERR_OK)
+		sequence_done(&store->sequence, &upload->ticket);
+	else if (upload->numbered)
+		sequence_lost(&store->sequence, &upload->ticket);
+	if (upload->claimed)
+		claims_drop(&store->claims, &upload->claim);
+	upload->done(upload->arg, err);
+	free_upload(upload);
+}
+
+static void complete_record(struct store_upload *upload, uint64_t stored_at)
+{
+	struct record *record = &upload->record;
+
+	record->size = (uint32_t)upload->tree.size;
+	record->stored_at = stored_at;
+	tree_final(&upload->tree, &record->root);
+	if (upload->tree.count == 0) {
+		/* The empty piece: one block of nothing. */
+		tree_block_hash(NULL, 0, &record->blocks[0]);
+		record->checksums[0] = record_checksum(&record->piece, 0, NULL, 0);
+	}
+	if (!upload->on_disk)
+		record->head = record_head_of_piece(tree_blocks(record->size));
+	record->extent = record_extent(record->head, record->size);
+}
+
+static enum err claim_key(struct store_upload *upload)
+{
+	struct store *store = upload->store;
+	struct store_key key = {upload->record.satellite, upload->record.piece};
+	enum err err;
+
+	if (!claims_take(&store->claims, &upload->claim, &key))
+		return ERR_EXISTS;
+	err = check_absent(store, &key);
+	if (err == ERR_OK)
+		upload->claimed = true;
+	else
+		claims_drop(&store->claims, &upload->claim);
+	return err;
+}
+
+void store_put_end(struct store_upload *upload, const struct order *order, const struct signature *signature,
+		   uint64_t stored_at, void (*done)(void *arg, enum err err), void *arg)
+{
+	struct store *store = upload->store;
+	enum err err;
+
+	assert(offsetof(struct store_upload, commit) == 0);
+	upload->done = done;
+	upload->arg = arg;
+	upload->commit.settle = settle;
+	err = health_failed(&store->health) ? ERR_READ_ONLY : claim_key(upload);
+	if (err != ERR_OK) {
+		give_back(upload);
+	} else {
+		store_deal_order(order, signature, &upload->record.deal);
+		complete_record(upload, stored_at);
+		upload->record.sequence = sequence_take(&store->sequence, &upload->ticket);
+		upload->numbered = true;
+		err = write_record(upload);
+	}
+	if (err == ERR_OK) {
+		segments_shorten(store->segments, &upload->extent, upload->record.extent);
+		upload->commit.segment = upload->extent.segment;
+	}
+	upload->commit.err = err;
+	committer_add(store->committer, &upload->commit);
+}
