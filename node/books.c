@@ -93,7 +93,7 @@ static void work_settle(void *arg)
 		struct settle_outcome *outcome = &settling->outcomes[i];
 
 		if (satellites[i].pinned)
-			settle_with(books->ledger, books->parts->key, &satellites[i], &books->stop, outcome);
+			settler_run(books->ledger, books->parts->key, &satellites[i], &books->stop, outcome);
 		else
 			*outcome = (struct settle_outcome){.satellite = satellites[i]}; /* it has allocated nothing */
 		log_outcome(outcome);

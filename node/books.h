@@ -7,7 +7,7 @@
 #define GRANARY_NODE_BOOKS_H
 
 #include "node/parts.h"
-#include "node/settle.h"
+#include "node/settler.h"
 
 struct books;
 

@@ -3,7 +3,7 @@
  *
  *	daemon ─ piece_server ─ worker ─ session ─ request: put, get, prove, delete ─ store
  *	      ├─ checkin ─ errand
- *	      ├─ books ─ ledger, settle ─ errand
+ *	      ├─ books ─ ledger, settler ─ errand
  *	      └─ api
  */
 #ifndef GRANARY_NODE_DAEMON_H

@@ -26,17 +26,19 @@ struct get {
 	uint64_t reserved;	 /* of the node's budget */
 	uint64_t offset, length; /* the range asked for */
 	struct batch batches[2];
-	unsigned sending;	/* the batch that goes out now; the other one is read meanwhile */
-	unsigned filling;	/* the batch of the job under way, or of the last one */
-	uint32_t next;		/* block to be sent; valid once opened */
-	bool opened;		/* the piece was found, and the range is within it */
+	unsigned sending; /* the batch that goes out now; the other one is read meanwhile */
+	unsigned filling; /* the batch of the job under way, or of the last one */
+	uint32_t next;	  /* block to be sent; valid once opened */
+	bool opened;	  /* the piece was found, and the range is within it */
+	bool step_posted;
 	bool working;		/* a job is under way */
 	bool logged;		/* the log was told that the allocation is used, … */
 	uint64_t logged_amount; /* … and of so much ordered */
-	bool ending;		/* all is sent; GET_END waits for the log */
-	enum err log_err;
 
 	/* The job's while one is under way, the loop's in between. */
+	bool log;  /* `entry` is for the log */
+	bool fill; /* a batch is to be read */
+	struct store_transfer entry;
 	struct store_reader *reader;
 	uint32_t read; /* block to be read */
 	uint32_t end;  /* one past the last */
@@ -94,12 +96,17 @@ static enum refusal job_read(struct get *get, struct batch *batch)
 	return refusal_from_err(store_reader_blocks(get->reader, batch->block, batch->count, batch->data, &len));
 }
 
-static void work_read(void *arg)
+/* Written at once, the entry survives the end of the process; the sync is not waited for. */
+static void work_get(void *arg)
 {
 	struct get *get = arg;
 
-	get->refusal = get->reader == NULL ? job_open(get) : REFUSAL_NONE;
-	if (get->refusal == REFUSAL_NONE)
+	get->refusal = REFUSAL_NONE;
+	if (get->log)
+		store_transfer_add(get->base.parts->store, &get->entry, NULL, NULL);
+	if (get->fill && get->reader == NULL)
+		get->refusal = job_open(get);
+	if (get->fill && get->refusal == REFUSAL_NONE)
 		get->refusal = job_read(get, &get->batches[get->filling]);
 }
 
@@ -108,23 +115,38 @@ static bool is_empty(const struct batch *batch)
 	return batch->sent == batch->count;
 }
 
-static void start_read(struct get *get, unsigned filling)
+static bool log_is_behind(const struct get *get)
 {
-	get->filling = filling;
-	get->working = true;
-	get->base.ours = true;
-	request_job(&get->base, work_read, get_worked);
+	return !get->logged || get->logged_amount != get->transfer.order.amount;
 }
 
-/* Keep one job under way as long as there are blocks to read and a batch to read them into. */
+static void start_job(struct get *get, bool log, bool fill)
+{
+	get->log = log && log_is_behind(get);
+	if (get->log) {
+		get->logged = true;
+		get->logged_amount = get->transfer.order.amount;
+		transfer_log_entry(&get->transfer, clock_wall(), &get->entry);
+	}
+	get->fill = fill;
+	get->working = true;
+	get->base.ours = true;
+	request_job(&get->base, work_get, get_worked);
+}
+
+/* Keep one job under way as long as there are blocks to read and a batch to read them into. The first one also tells
+ * the log of the first order. */
 static void read_ahead(struct get *get)
 {
-	if (get->working || get->read == get->end)
+	if (get->working || (get->opened && get->read == get->end))
 		return;
 	if (is_empty(&get->batches[get->sending]))
-		start_read(get, get->sending);
+		get->filling = get->sending;
 	else if (is_empty(&get->batches[!get->sending]))
-		start_read(get, !get->sending);
+		get->filling = !get->sending;
+	else
+		return;
+	start_job(get, !get->logged && get->transfer.order.amount > 0, true);
 }
 
 static void send_block(struct get *get, struct batch *batch)
@@ -178,61 +200,26 @@ static void answer_end(struct get *get)
 {
 	struct message message = {.type = MSG_GET_END};
 
-	if (get->log_err != ERR_OK) {
-		request_refuse(&get->base, refusal_from_err(get->log_err), "the transfer could not be logged");
-		return;
-	}
 	message.get_end.bytes = get->transfer.moved;
 	request_send(&get->base, &message);
 	request_end(&get->base);
 }
 
-static void log_is_back(void *arg)
-{
-	struct get *get = arg;
-
-	request_job_is_back(&get->base);
-	if (get->ending)
-		answer_end(get);
-}
-
-static void on_logged(void *arg, enum err err)
-{
-	struct get *get = arg;
-
-	get->log_err = err;
-	request_finish_job(&get->base, log_is_back);
-}
-
-/* Tell the log of the highest order; true when it knows already. One entry is on its way at a time, the first order's
- * alone excepted, of whose fate the last one tells as well: they are written in order. */
-static bool log_order(struct get *get, bool wait)
-{
-	struct store_transfer entry;
-
-	if (get->logged && get->logged_amount == get->transfer.order.amount)
-		return true;
-	get->logged = true;
-	get->logged_amount = get->transfer.order.amount;
-	transfer_log_entry(&get->transfer, clock_wall(), &entry);
-	if (wait)
-		get->base.jobs++;
-	store_transfer_add(get->base.parts->store, &entry, wait ? on_logged : NULL, get);
-	return false;
-}
-
+/* Do what is next. What was ordered is logged also when the client leaves early; the allocation is used then, too, even
+ * without an order. */
 static void advance(struct get *get)
 {
-	if (get->base.session == NULL || !get->opened || get->ending)
-		return;
-	send_ready(get);
-	read_ahead(get);
-	if (get->working || get->next < get->end)
-		return;
-	get->ending = true;
-	get->base.ours = true;
-	if (log_order(get, true))
+	bool over = get->base.session == NULL, sent;
+
+	if (get->opened && !over)
+		send_ready(get);
+	sent = get->opened && !get->working && get->next == get->end;
+	if (!get->working && (over || sent) && log_is_behind(get))
+		start_job(get, true, false);
+	else if (sent)
 		answer_end(get);
+	else if (!over)
+		read_ahead(get);
 }
 
 static void get_worked(void *arg)
@@ -242,14 +229,32 @@ static void get_worked(void *arg)
 	get->working = false;
 	get->base.ours = false;
 	request_job_is_back(&get->base);
-	if (get->refusal != REFUSAL_NONE) {
+	if (get->refusal != REFUSAL_NONE)
 		request_refuse(&get->base, get->refusal, NULL);
-		return;
-	}
-	if (!get->opened)
+	else if (get->fill && !get->opened) {
 		get->next = get->batches[get->filling].block;
-	get->opened = true;
+		get->opened = true;
+	}
 	advance(get);
+}
+
+static void on_step(void *arg)
+{
+	struct get *get = arg;
+
+	get->step_posted = false;
+	request_job_is_back(&get->base);
+	advance(get);
+}
+
+/* Advance soon: when the loop has handed us all that came in one read, so that the first job knows the first order. */
+static void step_soon(struct get *get)
+{
+	if (get->step_posted)
+		return;
+	get->step_posted = true;
+	get->base.jobs++;
+	request_finish_job(&get->base, on_step);
 }
 
 /* Memory for what the range can need; of the piece's size nothing is known yet. */
@@ -290,7 +295,7 @@ static struct request *get_begin(struct session *session, const struct message *
 		return NULL;
 	}
 	request_init(&get->base, &get_verb, session, message);
-	start_read(get, 0);
+	step_soon(get);
 	return &get->base;
 }
 
@@ -299,17 +304,12 @@ static void get_more(struct request *request, const struct message *message)
 	struct get *get = (struct get *)request;
 	enum refusal refusal = REFUSAL_PROTOCOL;
 
-	if (get->ending)
-		return; /* it crossed with the end */
 	if (message->type == MSG_ORDER)
 		refusal = transfer_order(&get->transfer, message->order.order);
-	if (refusal != REFUSAL_NONE) {
+	if (refusal != REFUSAL_NONE)
 		request_refuse(request, refusal, NULL);
-		return;
-	}
-	if (!get->logged)
-		log_order(get, false);
-	advance(get);
+	else
+		step_soon(get);
 }
 
 static void get_drained(struct request *request)
@@ -317,10 +317,9 @@ static void get_drained(struct request *request)
 	advance((struct get *)request);
 }
 
-/* What was ordered is owed for, also by who leaves early; and the allocation is used, also without an order. */
 static void get_stopped(struct request *request)
 {
-	log_order((struct get *)request, false);
+	step_soon((struct get *)request);
 }
 
 static void get_free(struct request *request)

@@ -72,6 +72,7 @@ static void committed(void *arg, enum err err)
 static enum refusal job_finish(struct put *put)
 {
 	struct store_upload *upload = put->upload;
+	bool ordered = put->transfer.order.amount > 0;
 	struct bytes32 root;
 	uint64_t size;
 
@@ -80,8 +81,8 @@ static enum refusal job_finish(struct put *put)
 		return REFUSAL_ROOT;
 	put->receipt = (struct receipt){put->transfer.hash, put->transfer.allocation.piece, root, size, clock_wall()};
 	put->upload = NULL;
-	store_put_end(upload, &put->transfer.order, &put->transfer.order_signature, put->receipt.storedAt, committed,
-		      put);
+	store_put_end(upload, ordered ? &put->transfer.order : NULL, &put->transfer.order_signature,
+		      put->receipt.storedAt, committed, put);
 	return REFUSAL_NONE;
 }
 

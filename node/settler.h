@@ -7,8 +7,8 @@
  * signature covers exactly these verdicts on exactly this claim. Then it is written down in one transaction. Whatever
  * is interrupted before leaves the orders unsettled, and they are claimed again: the satellite counts none twice.
  */
-#ifndef GRANARY_NODE_SETTLE_H
-#define GRANARY_NODE_SETTLE_H
+#ifndef GRANARY_NODE_SETTLER_H
+#define GRANARY_NODE_SETTLER_H
 
 #include "node/errand.h"
 #include "node/ledger.h"
@@ -24,13 +24,13 @@ struct settle_outcome {
 };
 
 /* Settle all that is unsettled with one satellite; gives up once *stop. Waits. */
-void settle_with(struct ledger *ledger, const struct key *key, const struct satellite *satellite,
+void settler_run(struct ledger *ledger, const struct key *key, const struct satellite *satellite,
 		 const atomic_bool *stop, struct settle_outcome *ret);
 
 /* For tests: what stands between an answer and being written down. `verdicts` are as many as the claim has orders.
  * ERR_PROTOCOL when they are not for its orders, ERR_SIGNATURE when the satellite did not sign them so. */
-enum err settle_check(const struct claim *claim, const struct settlement *settlement,
-		      const struct item_verdict *verdicts, struct bytes settled,
-		      const struct satellite *satellite) WARN_UNUSED;
+enum err settler_check(const struct claim *claim, const struct settlement *settlement,
+		       const struct item_verdict *verdicts, struct bytes settled,
+		       const struct satellite *satellite) WARN_UNUSED;
 
 #endif

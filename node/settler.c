@@ -1,5 +1,5 @@
 /* One conversation per satellite, one claim after the other. */
-#include "node/settle.h"
+#include "node/settler.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +136,8 @@ static enum err exchange_claim(struct errand *errand, struct exchange *x)
 	return errand_lost(errand, x->why);
 }
 
-enum err settle_check(const struct claim *claim, const struct settlement *settlement,
-		      const struct item_verdict *verdicts, struct bytes settled, const struct satellite *satellite)
+enum err settler_check(const struct claim *claim, const struct settlement *settlement,
+		       const struct item_verdict *verdicts, struct bytes settled, const struct satellite *satellite)
 {
 	struct verdicts_hash hash;
 	struct signature signature;
@@ -215,8 +215,8 @@ static enum err settle_claim(struct ledger *ledger, const struct key *key, struc
 	if (err == ERR_OK)
 		err = exchange_claim(errand, x);
 	if (err == ERR_OK) {
-		err = settle_check(claim, &x->settlement, x->verdicts, bytes_of(x->settled, x->settled_len),
-				   &outcome->satellite);
+		err = settler_check(claim, &x->settlement, x->verdicts, bytes_of(x->settled, x->settled_len),
+				    &outcome->satellite);
 		if (err != ERR_OK)
 			snprintf(outcome->why, sizeof(outcome->why),
 				 "the satellite's verdicts are not those it signed, or not on what was claimed");
@@ -253,7 +253,7 @@ static enum err settle_hours(struct ledger *ledger, const struct key *key, struc
 	}
 }
 
-void settle_with(struct ledger *ledger, const struct key *key, const struct satellite *satellite,
+void settler_run(struct ledger *ledger, const struct key *key, const struct satellite *satellite,
 		 const atomic_bool *stop, struct settle_outcome *ret)
 {
 	struct errand *errand = NULL;

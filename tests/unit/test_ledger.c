@@ -1,0 +1,285 @@
+/* The ledger: orders come in, are claimed, judged and kept; running totals stay right; nothing is counted twice. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/file.h"
+#include "common/message.h"
+#include "node/ledger.h"
+#include "payments/serial.h"
+
+#define HOUR 500000
+
+struct fixture {
+	char dir[64];
+	char *path;
+	struct ledger *ledger;
+	struct key *node, *satellite;
+	struct domain domain;
+};
+
+static const struct address first = {{1}}, second = {{2}};
+
+static struct ledger *open_ledger(struct fixture *f)
+{
+	struct ledger *ledger = NULL;
+	char why[LEDGER_MESSAGE] = "";
+
+	assert_int_equal(ledger_open(f->path, &ledger, why), ERR_OK);
+	return ledger;
+}
+
+static int set_up(void **state)
+{
+	const struct address no_contract = {{0}};
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	snprintf(f->dir, sizeof(f->dir), "%s", "/tmp/granary-ledger-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->path = file_join(f->dir, "ledger.db");
+	f->node = key_generate();
+	f->satellite = key_generate();
+	domain_init(&f->domain, 5, &no_contract);
+	f->ledger = open_ledger(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	ledger_close(f->ledger);
+	key_free(f->node);
+	key_free(f->satellite);
+	free(f->path);
+	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+/* Transfer number n, whose allocation expires in this hour. */
+static struct store_transfer transfer(const struct address *satellite, uint8_t n, uint64_t hour, uint64_t amount)
+{
+	struct store_transfer t = {.sequence = n};
+	const uint8_t random[28] = {n};
+
+	t.allocation = (struct allocation){.satellite = *satellite,
+					   .action = ACTION_GET,
+					   .limit = 1000000,
+					   .issued = hour * 3600 - 10,
+					   .expires = hour * 3600 + 10};
+	serial_make(t.allocation.expires, random, &t.allocation.serial);
+	typed_hash(&typed_allocation, &t.allocation, &t.order.allocation);
+	t.order.amount = amount;
+	t.at = hour * 3600;
+	return t;
+}
+
+static void add(struct fixture *f, const struct address *satellite, uint8_t n, uint64_t hour, uint64_t amount)
+{
+	const struct store_transfer t = transfer(satellite, n, hour, amount);
+
+	assert_int_equal(ledger_add(f->ledger, &t), ERR_OK);
+}
+
+static void expect_totals(struct fixture *f, const struct address *satellite, enum ledger_state state, uint64_t orders,
+			  uint64_t bytes)
+{
+	struct ledger_totals totals;
+
+	ledger_totals(f->ledger, satellite, &totals);
+	assert_int_equal(totals.orders[state], orders);
+	assert_int_equal(totals.bytes[state], bytes);
+}
+
+static struct claim *claim(struct fixture *f, const struct address *satellite, uint64_t hour)
+{
+	struct claim *claim = NULL;
+
+	assert_int_equal(ledger_claim(f->ledger, satellite, hour, 100, &claim), ERR_OK);
+	return claim;
+}
+
+static void settle(struct fixture *f, const struct claim *claim, const struct ledger_verdict *verdicts)
+{
+	struct settlement settlement = {.satellite = claim->satellite, .hour = claim->hour, .count = claim->count};
+	struct signature signature;
+	uint8_t wire[MESSAGE_SIGNED_MAX];
+	struct writer w;
+
+	typed_sign(&typed_settlement, &settlement, &f->domain, f->node, &signature);
+	writer_init(&w, wire, sizeof(wire));
+	typed_encode(&typed_settlement, &settlement, &signature, &w);
+	assert_int_equal(ledger_settle(f->ledger, claim, verdicts, writer_bytes(&w), bytes_of_text("signed")), ERR_OK);
+}
+
+static void test_orders_grow(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &first, 1, HOUR, 100);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 100);
+	add(f, &first, 1, HOUR, 300);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 300);
+	add(f, &first, 1, HOUR, 300);
+	add(f, &first, 1, HOUR, 200);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 300);
+	add(f, &second, 2, HOUR, 5);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 300);
+	expect_totals(f, NULL, LEDGER_UNSETTLED, 2, 305);
+}
+
+/* A used serial without an order owes nothing, and an order that no disk could be asked for is not believed. */
+static void test_no_order(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &first, 1, HOUR, 0);
+	add(f, &first, 2, HOUR, (uint64_t)INT64_MAX + 1);
+	expect_totals(f, NULL, LEDGER_UNSETTLED, 0, 0);
+}
+
+static void test_claims_are_sorted(void **state)
+{
+	struct fixture *f = *state;
+	struct claim *c;
+	uint64_t hour;
+
+	for (uint8_t n = 0; n < 50; n++)
+		add(f, &first, n, HOUR + n % 2, n + 1u);
+	add(f, &second, 60, HOUR - 5, 1);
+	assert_int_equal(ledger_next_hour(f->ledger, &first, 0, &hour), ERR_OK);
+	assert_int_equal(hour, HOUR);
+	assert_int_equal(ledger_next_hour(f->ledger, &first, HOUR + 1, &hour), ERR_OK);
+	assert_int_equal(hour, HOUR + 1);
+	assert_int_equal(ledger_next_hour(f->ledger, &first, HOUR + 2, &hour), ERR_NOT_FOUND);
+	c = claim(f, &first, HOUR);
+	assert_int_equal(c->count, 25);
+	for (uint32_t i = 1; i < c->count; i++)
+		assert_true(bytes32_compare(&c->orders[i - 1].hash, &c->orders[i].hash) < 0);
+	for (uint32_t i = 0; i < c->count; i++) {
+		struct signature signature;
+		struct order order;
+		struct bytes32 hash;
+
+		assert_int_equal(typed_decode(&typed_order, c->orders[i].order_signed, &order, &signature), ERR_OK);
+		typed_hash(&typed_order, &order, &hash);
+		assert_true(bytes32_equal(&hash, &c->orders[i].hash) && order.amount == c->orders[i].amount);
+		assert_true(bytes32_equal(&order.allocation, &c->orders[i].allocation));
+	}
+	claim_free(c);
+	assert_int_equal(ledger_claim(f->ledger, &first, HOUR, 10, &c), ERR_OK);
+	assert_int_equal(c->count, 10);
+	claim_free(c);
+}
+
+static void test_verdicts(void **state)
+{
+	struct ledger_verdict verdicts[2] = {{VERDICT_SETTLED, REFUSAL_NONE, 0}, {VERDICT_REJECTED, REFUSAL_LATE, 0}};
+	struct fixture *f = *state;
+	struct claim *c;
+	uint64_t hour, settled;
+
+	add(f, &first, 1, HOUR, 100);
+	add(f, &first, 2, HOUR, 40);
+	c = claim(f, &first, HOUR);
+	settled = verdicts[0].bytes = c->orders[0].amount;
+	settle(f, c, verdicts);
+	claim_free(c);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 0, 0);
+	expect_totals(f, &first, LEDGER_SETTLED, 1, settled);
+	expect_totals(f, &first, LEDGER_REJECTED, 1, 140 - settled);
+	assert_int_equal(ledger_next_hour(f->ledger, &first, 0, &hour), ERR_NOT_FOUND);
+	/* The log can be read again from the start: settled is settled. */
+	add(f, &first, 1, HOUR, 100);
+	add(f, &first, 2, HOUR, 40);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 0, 0);
+}
+
+/* While the satellite counted the lower order, a higher one came: it is still to be settled. */
+static void test_topped_meanwhile(void **state)
+{
+	const struct ledger_verdict verdict = {VERDICT_SETTLED, REFUSAL_NONE, 100};
+	const struct ledger_verdict credited = {VERDICT_CREDITED, REFUSAL_NONE, 250};
+	struct fixture *f = *state;
+	struct claim *c;
+
+	add(f, &first, 1, HOUR, 100);
+	c = claim(f, &first, HOUR);
+	add(f, &first, 1, HOUR, 250);
+	settle(f, c, &verdict);
+	claim_free(c);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 250);
+	expect_totals(f, &first, LEDGER_SETTLED, 0, 0);
+	c = claim(f, &first, HOUR);
+	assert_int_equal(c->orders[0].amount, 250);
+	settle(f, c, &credited);
+	/* The answer got lost, the claim was made again: the same verdict changes nothing. */
+	settle(f, c, &credited);
+	claim_free(c);
+	expect_totals(f, &first, LEDGER_SETTLED, 1, 250);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 0, 0);
+}
+
+/* A higher order for a settled allocation: unsettled again, for the difference. */
+static void test_topped_later(void **state)
+{
+	const struct ledger_verdict verdict = {VERDICT_SETTLED, REFUSAL_NONE, 100};
+	struct fixture *f = *state;
+	struct claim *c;
+
+	add(f, &first, 1, HOUR, 100);
+	c = claim(f, &first, HOUR);
+	settle(f, c, &verdict);
+	claim_free(c);
+	add(f, &first, 1, HOUR, 101);
+	expect_totals(f, &first, LEDGER_SETTLED, 0, 0);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 101);
+}
+
+static void test_reopened(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &first, 1, HOUR, 100);
+	add(f, &second, 2, HOUR, 7);
+	ledger_close(f->ledger);
+	f->ledger = open_ledger(f);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 100);
+	expect_totals(f, NULL, LEDGER_UNSETTLED, 2, 107);
+	assert_int_equal(ledger_sequence(f->ledger), 0);
+}
+
+static void test_no_database(void **state)
+{
+	struct fixture *f = *state;
+	char *path = file_join(f->dir, "garbage.db"), why[LEDGER_MESSAGE] = "";
+	struct ledger *ledger = NULL;
+
+	assert_int_equal(file_create(path, bytes_of_text("this is no database, and never was one"), 0600), ERR_OK);
+	assert_int_not_equal(ledger_open(path, &ledger, why), ERR_OK);
+	assert_true(why[0] != '\0');
+	free(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_orders_grow), TEST(test_no_order),	     TEST(test_claims_are_sorted),
+		TEST(test_verdicts),	TEST(test_topped_meanwhile), TEST(test_topped_later),
+		TEST(test_reopened),	TEST(test_no_database),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
