@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
-static atomic_bool offset_allowed;
+static const char *_Atomic offset_path; /* NULL: no offset */
 static atomic_llong offset_seconds;
 static atomic_llong offset_version; /* of the file that offset_seconds was read from */
 
 void clock_allow_offset(void)
 {
-	atomic_store(&offset_allowed, getenv("GRANARY_CLOCK_FILE") != NULL);
+	atomic_store(&offset_path, getenv("GRANARY_CLOCK_FILE"));
 }
 
 static void refresh_offset(const char *path)
@@ -41,11 +41,12 @@ static void refresh_offset(const char *path)
 
 uint64_t clock_wall(void)
 {
+	const char *path = atomic_load(&offset_path);
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (atomic_load(&offset_allowed))
-		refresh_offset(getenv("GRANARY_CLOCK_FILE"));
+	if (path != NULL)
+		refresh_offset(path);
 	return (uint64_t)(now.tv_sec + atomic_load(&offset_seconds));
 }
 
