@@ -322,7 +322,8 @@ enum err segments_drop_begun(struct database *db, const struct bytes32 *version)
 static enum err end_pieces(struct database *db, const struct bytes32 *segment, bool was_visible, uint64_t now)
 {
 	struct query *q = database_query(db, "INSERT INTO deletions (node, piece, ends, due, again, tries) "
-					     "SELECT node, piece, $now, $now, 0, 0 FROM pieces WHERE segment = $segment");
+					     "SELECT node, piece, $now, $now, 0, 0 FROM pieces "
+					     "WHERE segment = $segment");
 	enum err err;
 
 	query_bytes32(q, "segment", segment);
