@@ -68,8 +68,9 @@ static void committed(void *arg, enum err err)
 	request_finish_job(&put->base, put_worked);
 }
 
-/* Hand the piece to the committer, which will answer; or say why not. */
-static enum refusal job_finish(struct put *put)
+/* Hand the piece to the committer, which ends this job and may have done so when this returns; false: it is not to be
+ * committed, and put->refusal says why. */
+static bool job_finish(struct put *put)
 {
 	struct store_upload *upload = put->upload;
 	bool ordered = put->transfer.order.amount > 0;
@@ -77,13 +78,15 @@ static enum refusal job_finish(struct put *put)
 	uint64_t size;
 
 	store_put_root(upload, &root, &size);
-	if (!bytes32_equal(&root, &put->end.root) || size != put->end.size)
-		return REFUSAL_ROOT;
+	if (!bytes32_equal(&root, &put->end.root) || size != put->end.size) {
+		put->refusal = REFUSAL_ROOT;
+		return false;
+	}
 	put->receipt = (struct receipt){put->transfer.hash, put->transfer.allocation.piece, root, size, clock_wall()};
 	put->upload = NULL;
 	store_put_end(upload, ordered ? &put->transfer.order : NULL, &put->transfer.order_signature,
 		      put->receipt.storedAt, committed, put);
-	return REFUSAL_NONE;
+	return true;
 }
 
 static void work_write(void *arg)
@@ -98,11 +101,8 @@ static void work_write(void *arg)
 		free(put->blocks[i].data);
 	}
 	put->block_count = 0;
-	if (put->finish && put->refusal == REFUSAL_NONE) {
-		put->refusal = job_finish(put);
-		if (put->refusal == REFUSAL_NONE)
-			return; /* `committed` ends this job, and may have done so */
-	}
+	if (put->finish && put->refusal == REFUSAL_NONE && job_finish(put))
+		return;
 	request_finish_job(&put->base, put_worked);
 }
 
