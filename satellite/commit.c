@@ -179,7 +179,7 @@ static enum err check_inline(struct work *work)
 				   SEGMENTS_NUMBER_MAX - 1);
 	if (m->wrapped_key.len != MESSAGE_WRAPPED_KEY)
 		return work_refuse(work, REFUSAL_MALFORMED, "wrapped_key: not %d bytes", MESSAGE_WRAPPED_KEY);
-	if (m->plain_size == 0 || m->data.len < SEGMENT_TAG || m->plain_size != m->data.len - SEGMENT_TAG)
+	if (m->data.len < SEGMENT_TAG || m->plain_size != m->data.len - SEGMENT_TAG)
 		return work_refuse(work, REFUSAL_MALFORMED,
 				   "plain_size: not that of the data, which has a tag of %d "
 				   "bytes",
