@@ -82,35 +82,35 @@ static int find_bad_line(struct bytes text)
 	return 0;
 }
 
-static enum err parse_config(struct config_read *read, const char *path, const char *text, size_t len, char *why,
-			     size_t room)
+enum err options_parse_file(const struct options *options, struct option_values *layer, const char *path,
+			    struct bytes text, char *why, size_t room)
 {
-	int line = find_bad_line(bytes_of(text, len));
+	struct config_read read = {options, layer, ERR_OK, ""};
+	int line = find_bad_line(text);
 
 	if (line > 0) {
 		snprintf(why, room, "%s:%d: the line is longer than %d characters, or holds a NUL", path, line,
 			 CONFIG_LINE_MAX);
 		return ERR_FORMAT;
 	}
-	line = ini_parse_string(text, take_pair, read);
+	line = ini_parse_string((const char *)text.data, take_pair, &read);
 	if (line == 0)
 		return ERR_OK;
-	if (read->err == ERR_OK)
+	if (read.err == ERR_OK)
 		snprintf(why, room, "%s:%d: neither `name = value` nor a comment", path, line);
 	else
-		snprintf(why, room, "%s:%d: %s", path, line, read->why);
-	return read->err == ERR_OK ? ERR_FORMAT : read->err;
+		snprintf(why, room, "%s:%d: %s", path, line, read.why);
+	return read.err == ERR_OK ? ERR_FORMAT : read.err;
 }
 
 enum err options_read_file(const struct options *options, struct option_values *layer, char *why, size_t room)
 {
-	struct config_read read = {options, layer, ERR_OK, ""};
 	char *path = file_join(options->dir, CONFIG_NAME), *text = NULL;
 	size_t len = 0;
 	enum err err = file_read(path, CONFIG_BYTES_MAX, &text, &len);
 
 	if (err == ERR_OK)
-		err = parse_config(&read, path, text, len, why, room);
+		err = options_parse_file(options, layer, path, bytes_of(text, len), why, room);
 	else if (err == ERR_NOT_FOUND)
 		err = ERR_OK;
 	else if (err == ERR_RANGE)

@@ -53,6 +53,9 @@ void options_environment_name(const struct option_spec *spec, char *out, size_t 
 /* Read DIR/config.ini into a layer; no file is no values. */
 enum err options_read_file(const struct options *options, struct option_values *layer, char *why,
 			   size_t room) WARN_UNUSED;
+/* The same from memory: `text` has a NUL behind it, `path` is what its sentences call it. */
+enum err options_parse_file(const struct options *options, struct option_values *layer, const char *path,
+			    struct bytes text, char *why, size_t room) WARN_UNUSED;
 
 /* --help of the program (command NULL) or of a command; the man page's lists in mdoc(7); bash completion. */
 void program_print_help(const struct program *program, const struct command *command, FILE *to);
