@@ -7,14 +7,10 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/blocks.h"
 #include "node/session.h"
 #include "node/transfer.h"
 #include "payments/rules.h"
-
-struct block {
-	uint8_t *data;
-	size_t len;
-};
 
 struct put {
 	struct request base;
@@ -27,14 +23,9 @@ struct put {
 	bool working; /* a job is under way */
 	struct msg_put_end end;
 	uint32_t next_block;
-	struct block waiting[PUT_BLOCKS];
-	unsigned waiting_count;
-	unsigned job_count; /* blocks that the job under way was given */
+	struct blocks blocks; /* between loop and job */
 
 	/* The job's while one is under way, the loop's in between. */
-	struct block blocks[PUT_BLOCKS];
-	unsigned block_count;
-	bool finish;	/* the piece is whole: commit it */
 	bool committed; /* it is durable */
 	bool found;	/* `again`: it is here, and `receipt` is filled in */
 	enum refusal refusal;
@@ -89,19 +80,32 @@ static bool job_finish(struct put *put)
 	return true;
 }
 
+static void put_has_room(void *arg);
+
+/* Write as long as blocks come, without waiting for them. */
+static enum blocks_next write_blocks(struct put *put)
+{
+	enum blocks_next next = BLOCKS_NONE;
+	struct bytes data;
+
+	while (put->refusal == REFUSAL_NONE) {
+		next = blocks_take(&put->blocks, &data);
+		if (next != BLOCKS_ONE)
+			break;
+		put->refusal = refusal_from_err(store_put_block(put->upload, data.data, data.len));
+		/* This call comes before the one that ends the job, so the upload is still there then. */
+		if (blocks_written(&put->blocks, data))
+			request_finish_job(&put->base, put_has_room);
+	}
+	return next;
+}
+
 static void work_write(void *arg)
 {
 	struct put *put = arg;
 
 	put->refusal = put->upload == NULL ? job_begin(put) : REFUSAL_NONE;
-	for (unsigned i = 0; i < put->block_count; i++) {
-		if (put->refusal == REFUSAL_NONE)
-			put->refusal =
-				refusal_from_err(store_put_block(put->upload, put->blocks[i].data, put->blocks[i].len));
-		free(put->blocks[i].data);
-	}
-	put->block_count = 0;
-	if (put->finish && put->refusal == REFUSAL_NONE && job_finish(put))
+	if (write_blocks(put) == BLOCKS_ENDED && job_finish(put))
 		return;
 	request_finish_job(&put->base, put_worked);
 }
@@ -146,17 +150,15 @@ static void work_find(void *arg)
 	request_finish_job(&put->base, put_worked);
 }
 
-static void drop_waiting(struct put *put)
-{
-	for (unsigned i = 0; i < put->waiting_count; i++)
-		free(put->waiting[i].data);
-	put->waiting_count = 0;
-}
-
 /* No more is read while so much is in memory. */
 static void heed_room(struct put *put)
 {
-	request_pause(&put->base, put->waiting_count + put->job_count >= PUT_BLOCKS);
+	request_pause(&put->base, blocks_is_full(&put->blocks));
+}
+
+static void put_has_room(void *arg)
+{
+	heed_room(arg);
 }
 
 static void send_receipt(struct put *put)
@@ -190,16 +192,6 @@ static void start_job(struct put *put, void (*work)(void *put))
 	request_open_job(&put->base, work);
 }
 
-static void start_write(struct put *put)
-{
-	put->block_count = put->waiting_count;
-	put->job_count = put->waiting_count;
-	memcpy(put->blocks, put->waiting, sizeof(put->blocks));
-	put->waiting_count = 0;
-	put->finish = put->ended;
-	start_job(put, work_write);
-}
-
 /* Do what is next, unless a job is under way. */
 static void advance(struct put *put)
 {
@@ -210,13 +202,13 @@ static void advance(struct put *put)
 	if (over && put->upload != NULL)
 		start_job(put, work_abort);
 	else if (over)
-		drop_waiting(put);
+		return;
 	else if (put->again && !put->found)
 		start_job(put, work_find);
 	else if (put->again && put->ended)
 		answer_again(put);
-	else if (!put->again && (put->upload == NULL || put->waiting_count > 0 || put->ended))
-		start_write(put);
+	else if (!put->again && (put->upload == NULL || blocks_is_due(&put->blocks)))
+		start_job(put, work_write);
 }
 
 static void on_step(void *arg)
@@ -243,7 +235,6 @@ static void put_worked(void *arg)
 	struct put *put = arg;
 
 	put->working = false;
-	put->job_count = 0;
 	put->base.ours = false;
 	request_job_is_back(&put->base);
 	if (put->refusal != REFUSAL_NONE) {
@@ -268,7 +259,7 @@ static struct request *put_begin(struct session *session, const struct message *
 						 clock_wall()};
 	struct put *put = memory_new(1, sizeof(*put));
 	enum refusal refusal;
-	uint64_t most = (uint64_t)PUT_BLOCKS * TREE_BLOCK;
+	uint64_t most = (uint64_t)BLOCKS_MOST * TREE_BLOCK;
 
 	refusal = transfer_open(parts->trust, &request, &put->transfer);
 	if (refusal == REFUSAL_NONE && put->transfer.allocation.limit > TREE_PIECE) {
@@ -292,6 +283,7 @@ static struct request *put_begin(struct session *session, const struct message *
 		free(put);
 		return NULL;
 	}
+	blocks_init(&put->blocks);
 	request_init(&put->base, &put_verb, session, message);
 	put_step(put);
 	return &put->base;
@@ -305,7 +297,7 @@ static void take_block(struct put *put, struct bytes payload)
 	metrics_add(put->base.parts->metrics, STAT_BYTES_IN, payload.len);
 	if (put->again)
 		return;
-	put->waiting[put->waiting_count++] = (struct block){memory_copy(payload.data, payload.len), payload.len};
+	blocks_add(&put->blocks, payload);
 	heed_room(put);
 	put_step(put);
 }
@@ -336,14 +328,18 @@ static void on_order(struct put *put, struct bytes wire)
 /* A repeated upload may leave out its data: it is here already. */
 static void on_end(struct put *put, const struct msg_put_end *end)
 {
+	if (!put->again && end->size != put->transfer.moved) {
+		request_refuse(&put->base, REFUSAL_ROOT, "the size is not that of the data sent");
+		return;
+	}
+	if (!put->again && end->size > put->transfer.order.amount) {
+		request_refuse(&put->base, REFUSAL_UNORDERED, "the last order does not cover the piece");
+		return;
+	}
 	put->ended = true;
 	put->end = *end;
-	if (!put->again && end->size != put->transfer.moved)
-		request_refuse(&put->base, REFUSAL_ROOT, "the size is not that of the data sent");
-	else if (!put->again && end->size > put->transfer.order.amount)
-		request_refuse(&put->base, REFUSAL_UNORDERED, "the last order does not cover the piece");
-	else
-		put_step(put);
+	blocks_end(&put->blocks);
+	put_step(put);
 }
 
 static void put_more(struct request *request, const struct message *message)
@@ -372,7 +368,7 @@ static void put_free(struct request *request)
 	struct put *put = (struct put *)request;
 
 	assert(put->upload == NULL && !put->working);
-	drop_waiting(put);
+	blocks_clear(&put->blocks);
 	admission_give(request->parts->admission, put->reserved);
 	free(put);
 }

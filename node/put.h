@@ -4,7 +4,7 @@
  *	PUT → check everything → (ORDER, DATA…) → PUT_END → root compared → store commits → RECEIPT
  *
  * The loop only decrypts, checks orders and counts; reserving, hashing and writing are done by one job at a time in
- * the pool, with as many blocks as came meanwhile, at most PUT_BLOCKS. When so many wait, the channel is not read.
+ * the pool, which goes on while blocks come (blocks.h). When too many wait, the channel is not read.
  *
  * An answer can get lost. So a PUT whose allocation is used already is not a replay when the piece that it brought is
  * still here: its data is counted and dropped, and a PUT_END that names the same size and root gets its receipt
@@ -14,8 +14,6 @@
 #define GRANARY_NODE_PUT_H
 
 #include "node/request.h"
-
-#define PUT_BLOCKS 4 /* blocks of payload in memory for one upload: 128 KiB */
 
 extern const struct verb put_verb;
 
