@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,9 +24,11 @@
 #define CHAIN_ID 31337
 #define START_SECONDS 30
 
+static void die(const char *what) __attribute__((noreturn));
+
 static void die(const char *what)
 {
-	fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "bench: %s: %s\n", what, errno == 0 ? "failed" : strerror(errno));
 	exit(1);
 }
 
@@ -138,7 +141,7 @@ static void start_node(struct piece_net *net)
 	const char *const run[] = {"granary-node", "run", "--dir", dir, NULL};
 
 	if (waitpid(run_node(net, init), &status, 0) < 0 || status != 0 || key_load(path, &key) != ERR_OK)
-		die("granary-node init");
+		die("granary-node init (is it in PATH?)");
 	net->node.id = *key_id(key);
 	key_free(key);
 	net->node_pid = run_node(net, run);
@@ -232,16 +235,42 @@ void piece_net_permit(const struct piece_net *net, const struct bytes32 *piece, 
 	ret->wire_len = w.len;
 }
 
-double piece_net_node_rss(const struct piece_net *net)
+/* The caller frees it. */
+static char *read_proc(const struct piece_net *net, const char *name)
 {
-	char path[40], *text, *line;
-	double kilobytes = 0;
+	char path[40], *text = NULL;
 	size_t len;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", net->node_pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", net->node_pid, name);
 	if (file_read(path, 16384, &text, &len) != ERR_OK)
 		die(path);
-	line = strstr(text, "VmRSS:");
+	return text;
+}
+
+void piece_net_cpu(const struct piece_net *net, double *ret_client, double *ret_node)
+{
+	unsigned long user = 0, system = 0;
+	struct rusage usage;
+	char *text = read_proc(net, "stat");
+	const char *after = strrchr(text, ')');
+
+	/* proc(5): the 14th and 15th field, of which the second may hold spaces. */
+	if (after == NULL ||
+	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+		die("/proc/PID/stat");
+	free(text);
+	*ret_node = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+	getrusage(RUSAGE_SELF, &usage);
+	*ret_client = (double)usage.ru_utime.tv_sec + (double)usage.ru_stime.tv_sec +
+		      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+double piece_net_node_rss(const struct piece_net *net)
+{
+	char *text = read_proc(net, "status");
+	const char *line = strstr(text, "VmRSS:");
+	double kilobytes;
+
 	if (line == NULL)
 		die("VmRSS");
 	kilobytes = strtod(line + 6, NULL);

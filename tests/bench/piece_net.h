@@ -38,6 +38,8 @@ void piece_net_free(struct piece_net *net);
 /* Permission for one transfer of a piece with the node. */
 void piece_net_permit(const struct piece_net *net, const struct bytes32 *piece, enum action action, uint64_t limit,
 		      struct permit *ret);
+/* CPU seconds spent so far by this process and by the node: what a transfer costs, whatever else the machine does. */
+void piece_net_cpu(const struct piece_net *net, double *ret_client, double *ret_node);
 /* Resident bytes of the node. */
 double piece_net_node_rss(const struct piece_net *net);
 
