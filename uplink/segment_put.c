@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "uplink/metadata.h"
 
 #define SEGMENT_MAGIC 0x53505554u
 #define WHY_MAX 1000
 #define EXCLUDED_MAX 1000 /* BEGIN_SEGMENT takes no more */
+#define LINGER_MS 1000
 
 struct piece {
 	struct segment_put *segment;
@@ -46,28 +48,32 @@ struct segment_put {
 	enum { LAST_UNKNOWN, LAST_NO, LAST_YES } last;
 	struct item_node excluded[EXCLUDED_MAX];
 	uint32_t excluded_count;
-	char why[WHY_MAX]; /* what failed, one after the other */
+	uint64_t begun;	      /* monotonic nanoseconds: when the pieces of this attempt began */
+	struct event *linger; /* set while only pieces of data are waited for */
+	char why[WHY_MAX];    /* what failed, one after the other */
 };
 
 static void begin_attempt(struct segment_put *segment);
 
-static void cancel_pieces(struct segment_put *segment)
+/* Cancel what runs of the pieces from number `first` on. */
+static void cancel_pieces(struct segment_put *segment, uint32_t first)
 {
 	for (uint32_t i = 0; i < segment->count; i++) {
 		struct piece *piece = &segment->pieces[i];
 
-		if (piece->put == NULL)
+		if (piece->put == NULL || piece->permit.number < first)
 			continue;
 		piece_put_cancel(piece->put);
 		piece->put = NULL;
+		segment->running--;
 		stripes_piece_leaves(segment->stripes, piece->at);
 	}
-	segment->running = 0;
 }
 
 static void forget_attempt(struct segment_put *segment)
 {
-	cancel_pieces(segment);
+	cancel_pieces(segment, 0);
+	event_del(segment->linger);
 	free(segment->pieces);
 	segment->pieces = NULL;
 	segment->count = 0;
@@ -78,6 +84,7 @@ static void segment_free(struct segment_put *segment)
 {
 	metadata_cancel(segment->call);
 	forget_attempt(segment);
+	event_free(segment->linger);
 	stripes_free(segment->stripes);
 	transfer_release(segment->transfer);
 	segment->magic = 0;
@@ -119,7 +126,8 @@ static void end_sending(struct segment_put *segment)
 {
 	const struct transfer *transfer = segment->transfer;
 
-	cancel_pieces(segment);
+	cancel_pieces(segment, 0);
+	event_del(segment->linger);
 	for (int last = 0; last < 2; last++) {
 		struct crypto_place place = transfer_place(transfer, segment->number, last != 0, segment->plain_size);
 
@@ -130,6 +138,30 @@ static void end_sending(struct segment_put *segment)
 	segment->events->sent(segment->arg);
 	if (segment->last != LAST_UNKNOWN)
 		commit(segment);
+}
+
+static void on_linger(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end_sending(arg);
+}
+
+/*
+ * Enough pieces are stored, but a range is read from one node only if the piece of data that holds it was stored. So
+ * pieces of parity are cancelled, and those of data that are still on their way get half as much time again, and a
+ * second.
+ */
+static void end_or_linger(struct segment_put *segment)
+{
+	uint64_t ms = (clock_monotonic() - segment->begun) / 2000000 + LINGER_MS;
+	const struct timeval interval = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+
+	cancel_pieces(segment, segment->transfer->policy.required);
+	if (segment->running == 0)
+		end_sending(segment);
+	else if (!event_pending(segment->linger, EV_TIMEOUT, NULL))
+		event_add(segment->linger, &interval);
 }
 
 static void fail_attempt(struct segment_put *segment)
@@ -170,7 +202,7 @@ static void on_piece_done(void *arg, const struct piece_receipt *result)
 		note_failure(segment, &piece->permit, result->why);
 	}
 	if (segment->receipted >= segment->transfer->policy.success)
-		end_sending(segment);
+		end_or_linger(segment);
 	else if (segment->receipted + segment->running < segment->transfer->policy.success)
 		fail_attempt(segment);
 	else
@@ -184,6 +216,7 @@ static void start_pieces(struct segment_put *segment)
 	struct transfer *transfer = segment->transfer;
 
 	segment->running = segment->count;
+	segment->begun = clock_monotonic();
 	for (uint32_t i = 0; i < segment->count; i++)
 		stripes_piece_begins(segment->stripes);
 	for (uint32_t i = 0; i < segment->count; i++) {
@@ -374,6 +407,7 @@ struct segment_put *segment_put_start(struct transfer *transfer, uint32_t number
 	segment->plain_size = plain->size;
 	segment->stripes = stripes_new(transfer, plain, &segment_stripes, segment);
 	segment->piece_size = stripes_layout(segment->stripes)->piece_size;
+	segment->linger = evtimer_new(loop_base(transfer->uplink->loop), on_linger, segment);
 	begin_attempt(segment);
 	return segment;
 }

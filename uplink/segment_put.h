@@ -1,9 +1,10 @@
 /*
  * One segment to its nodes: allocations, pieces in parallel, receipts, commit.
  *
- * It succeeds when `success` pieces are receipted; the others are cancelled then. When so many fail that this cannot
- * come to pass, everything starts again with other nodes in the place of those that failed, twice at most. It is
- * committed once it is known whether it is the object's last. Belongs to the loop's thread.
+ * It succeeds when `success` pieces are receipted; pieces of parity that are still on their way are cancelled then,
+ * those of data a little later. When so many fail that this cannot come to pass, everything starts again with other
+ * nodes in the place of those that failed, twice at most. It is committed once it is known whether it is the object's
+ * last. Belongs to the loop's thread.
  */
 #ifndef GRANARY_UPLINK_SEGMENT_PUT_H
 #define GRANARY_UPLINK_SEGMENT_PUT_H
