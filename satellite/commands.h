@@ -13,7 +13,7 @@
 #define COMMANDS_SETTINGS \
 	"listen external http test-network chain-id contract redundancy price-storage price-egress price-audit " \
 	"price-repair online allocation-lifetime upload-lifetime node-reserve audit-period audit-samples " \
-	"audit-timeout threads half-open half-open-network address-burst address-minute log-level"
+	"audit-timeout audit-threads threads half-open half-open-network address-burst address-minute log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */

@@ -6,8 +6,12 @@
 #include "common/log.h"
 #include "common/service.h"
 #include "satellite/api.h"
+#include "satellite/auditor.h"
 #include "satellite/commands.h"
+#include "satellite/deleter.h"
 #include "satellite/server.h"
+
+#define PATROLS_MAX 65 /* the deleter, and the most auditors */
 
 struct daemon {
 	struct options *options;
@@ -18,6 +22,8 @@ struct daemon {
 	struct server *server;
 	struct api *api;
 	struct service_signals *signals;
+	struct patrol *patrols[PATROLS_MAX];
+	unsigned patrol_count;
 };
 
 static void set_log_level(const struct options *options)
@@ -72,6 +78,22 @@ static enum err start_daemon(struct daemon *daemon, char *why, size_t room)
 	return err;
 }
 
+static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
+{
+	unsigned wanted = 1 + daemon->settings.audit_threads;
+	char message[DATABASE_MESSAGE] = "";
+	enum err err = ERR_OK;
+
+	for (unsigned i = 0; i < wanted && err == ERR_OK; i++) {
+		err = patrol_start(i == 0 ? "deleter" : "auditor", i == 0 ? deleter_walk : auditor_walk,
+				   &daemon->settings, daemon->key, &daemon->patrols[i], message);
+		daemon->patrol_count += err == ERR_OK;
+	}
+	if (err != ERR_OK)
+		snprintf(why, room, "%s", message);
+	return err;
+}
+
 static void end_loop(void *arg)
 {
 	struct daemon *daemon = arg;
@@ -119,6 +141,8 @@ static void serve(struct daemon *daemon)
 
 static void close_daemon(struct daemon *daemon)
 {
+	for (unsigned i = 0; i < daemon->patrol_count; i++)
+		patrol_stop(daemon->patrols[i]);
 	service_signals_free(daemon->signals);
 	api_free(daemon->api);
 	server_free(daemon->server);
@@ -137,6 +161,8 @@ int commands_run(struct options *options)
 	err = open_daemon(&daemon, why, sizeof(why));
 	if (err == ERR_OK)
 		err = start_daemon(&daemon, why, sizeof(why));
+	if (err == ERR_OK)
+		err = start_patrols(&daemon, why, sizeof(why));
 	if (err == ERR_OK)
 		serve(&daemon);
 	else

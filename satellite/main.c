@@ -122,6 +122,8 @@ static const struct option_spec option_table[] = {
 	 .value = "MS",
 	 .fallback = "5000",
 	 .help = "Milliseconds that a node gets to prove one piece."},
+	{.name = "audit-threads", .type = OPTION_INT, .min = 0, .max = 64, .value = "N", .fallback = "1",
+	 .help = "Threads that audit nodes; 0: none, only the audit command does."},
 	{.name = "threads",
 	 .type = OPTION_INT,
 	 .min = 0,
@@ -202,6 +204,10 @@ static const struct command command_table[] = {
 	 "The line is ID@HOST:PORT/CODE; `granary access import` reads it. A code can be used once.",
 	 "dir json external expires", 0, 0, commands_grant},
 	{"nodes", "", "List the nodes.", NULL, "dir json", 0, 0, commands_nodes},
+	{"audit", "", "Audit nodes now and print what each proved.",
+	 "Without --node and --all, what the continuous round would do now. A sample of pieces, drawn uniformly "
+	 "from all bytes of the node, unless --every-piece is given.",
+	 "dir json node all every-piece audit-samples audit-timeout", 0, 0, commands_audit},
 	{"tally", "", "Print what each node stored, sent, proved and earned this month.", NULL, "dir json", 0, 0,
 	 commands_tally},
 };

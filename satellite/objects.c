@@ -368,6 +368,23 @@ enum err objects_expire(struct database *db, uint64_t now, uint64_t idle_since)
 	return query_run(q);
 }
 
+enum err objects_any_expired(struct database *db, uint64_t now, uint64_t idle_since, bool *ret)
+{
+	struct query *q = database_query(
+		db, "SELECT EXISTS (SELECT 1 FROM objects WHERE state = 2 AND expires > 0 AND expires <= $now) OR "
+		    "EXISTS (SELECT 1 FROM objects WHERE state = 1 AND touched < $since)");
+	enum err err;
+
+	query_int(q, "now", now);
+	query_int(q, "since", idle_since);
+	err = query_one(q);
+	if (err != ERR_OK)
+		return err;
+	*ret = query_get_int(q, 0) != 0;
+	query_reset(q);
+	return ERR_OK;
+}
+
 enum err objects_next_removed(struct database *db, struct bytes32 *ret_version, bool *ret_was_visible)
 {
 	struct query *q = database_query(db, "SELECT version, committed FROM objects WHERE state = 3 "

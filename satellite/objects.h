@@ -43,6 +43,8 @@ enum err objects_drop_bucket(struct work *work, struct bytes bucket, bool *ret_e
 
 /* Remove visible objects whose time has come, and uploads not touched since `idle_since`. Inside a transaction. */
 enum err objects_expire(struct database *db, uint64_t now, uint64_t idle_since) WARN_UNUSED;
+/* Whether there are any of these. */
+enum err objects_any_expired(struct database *db, uint64_t now, uint64_t idle_since, bool *ret) WARN_UNUSED;
 /* Some removed object that is still there. ERR_NOT_FOUND when there is none. */
 enum err objects_next_removed(struct database *db, struct bytes32 *ret_version, bool *ret_was_visible) WARN_UNUSED;
 /* Forget a removed object that has no segments left. Inside a transaction. */

@@ -24,6 +24,7 @@ struct settings {
 	uint64_t audit_period;	      /* seconds in which every piece is challenged once */
 	uint32_t audit_samples;	      /* leaves of each piece */
 	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
+	unsigned audit_threads;
 	unsigned threads;	      /* that run verbs; 0 was replaced by the number of processors */
 };
 
