@@ -332,7 +332,8 @@ static enum err apply_tombstones(struct recovery *r)
 			continue;
 		err = segments_entries(store->segments, segment, &entries, &count);
 		if (err != ERR_OK) {
-			snprintf(r->why, STORE_MESSAGE, "cannot read segment %08x again: %s", segment->id, err_text(err));
+			snprintf(r->why, STORE_MESSAGE, "cannot read segment %08x again: %s", segment->id,
+				 err_text(err));
 			break;
 		}
 		for (size_t k = 0; k < count; k++) {

@@ -72,7 +72,8 @@ void room_give(struct segment *segment, uint32_t offset, uint32_t len)
 		segment->gaps[--i].len += len;
 	else
 		insert_gap(segment, i, (struct segment_gap){offset, len});
-	if (i + 1 < segment->gap_count && segment->gaps[i].offset + segment->gaps[i].len == segment->gaps[i + 1].offset) {
+	if (i + 1 < segment->gap_count &&
+	    segment->gaps[i].offset + segment->gaps[i].len == segment->gaps[i + 1].offset) {
 		segment->gaps[i].len += segment->gaps[i + 1].len;
 		remove_gap(segment, i + 1);
 	}

@@ -134,7 +134,8 @@ static enum err lock_store(struct store *store, char why[STORE_MESSAGE])
 	snprintf(path, sizeof(path), "%s/SUPER", store->dir);
 	err = seam_open_file(store->seam, path, O_RDWR, &store->super_fd);
 	if (err != ERR_OK)
-		return fail(err, why, "there is no store in %.180s (%s): is its disk mounted?", store->dir, err_text(err));
+		return fail(err, why, "there is no store in %.180s (%s): is its disk mounted?", store->dir,
+			    err_text(err));
 	snprintf(path, sizeof(path), "%s/LOCK", store->dir);
 	err = seam_open_file(store->seam, path, O_RDWR | O_CREAT, &store->lock_fd);
 	if (err != ERR_OK)

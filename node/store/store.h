@@ -51,8 +51,8 @@ enum err store_put_block(struct store_upload *upload, const void *data, size_t l
 /* The root and size of what was written so far. */
 void store_put_root(const struct store_upload *upload, struct bytes32 *ret_root, uint64_t *ret_size);
 /* Finish: the head is completed with the last order (NULL: none), root and stored_at (Unix seconds), and the piece
- * goes into the next group commit. done(arg, err) is called from the committer's thread after the sync; the upload is gone then.
- * ERR_EXISTS when another upload of the same key won. */
+ * goes into the next group commit. done(arg, err) is called from the committer's thread after the sync; the upload is
+ * gone then. ERR_EXISTS when another upload of the same key won. */
 void store_put_end(struct store_upload *upload, const struct order *order, const struct signature *signature,
 		   uint64_t stored_at, void (*done)(void *arg, enum err err), void *arg);
 /* Give the extent back. */
@@ -120,10 +120,10 @@ struct store_transfer {
  * done may be NULL. Does not block. */
 void store_transfer_add(struct store *store, const struct store_transfer *transfer,
 			void (*done)(void *arg, enum err err), void *arg);
-/* Sync what was added so far, then visit all entries of the log and the transfers of piece records with a sequence above
- * `after` that were made at or after `since` (Unix seconds; 0: all), in ascending sequence; stop when `each` returns
- * false. Nothing is visited past a number whose record is still on its way, so the last number seen can be the next
- * `after`. For filling the ledger (after), and for rebuilding the used serials at start (since). Not from a `done`.
+/* Sync what was added so far, then visit all entries of the log and the transfers of piece records with a sequence
+ * above `after` that were made at or after `since` (Unix seconds; 0: all), in ascending sequence; stop when `each`
+ * returns false. Nothing is visited past a number whose record is still on its way, so the last number seen can be the
+ * next `after`. For filling the ledger (after), and for rebuilding the used serials at start (since). Not from a `done`.
  * ERR_CORRUPT, ERR_IO when some could not be read; the others were visited. */
 enum err store_transfers_each(struct store *store, uint64_t after, uint64_t since,
 			      bool (*each)(void *arg, const struct store_transfer *transfer), void *arg) WARN_UNUSED;
