@@ -123,8 +123,8 @@ void store_transfer_add(struct store *store, const struct store_transfer *transf
 /* Sync what was added so far, then visit all entries of the log and the transfers of piece records with a sequence
  * above `after` that were made at or after `since` (Unix seconds; 0: all), in ascending sequence; stop when `each`
  * returns false. Nothing is visited past a number whose record is still on its way, so the last number seen can be the
- * next `after`. For filling the ledger (after), and for rebuilding the used serials at start (since). Not from a `done`.
- * ERR_CORRUPT, ERR_IO when some could not be read; the others were visited. */
+ * next `after`. For filling the ledger (after), and for rebuilding the used serials at start (since). Not from a
+ * `done`. ERR_CORRUPT, ERR_IO when some could not be read; the others were visited. */
 enum err store_transfers_each(struct store *store, uint64_t after, uint64_t since,
 			      bool (*each)(void *arg, const struct store_transfer *transfer), void *arg) WARN_UNUSED;
 /* GET allocations issued before this moment (Unix seconds) are to be refused: the last start after an unclean stop,
