@@ -22,11 +22,12 @@ enum fake_how {
 	FAKE_STALL,	    /* nothing comes any more from block `at` on */
 	FAKE_REFUSE,	    /* ERROR to the request */
 	FAKE_WRONG_RECEIPT, /* PUT: for another root */
+	FAKE_LATE,	    /* PUT: the first connection is accepted after `at` milliseconds */
 };
 
 struct fake_manner {
 	enum fake_how how;
-	uint32_t at; /* block */
+	uint32_t at; /* block, or what is said beside `how` */
 };
 
 struct fake_net;

@@ -304,13 +304,31 @@ static void on_closed(struct peer *peer, enum err err, const char *why, void *ar
 static const struct peer_events events = {.request = on_request, .closed = on_closed};
 static const struct msg_hello hello = {.version = MESSAGE_VERSION};
 
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct fake_node *node = arg;
+
+	(void)fd;
+	(void)what;
+	node->put.how = FAKE_HONEST;
+	event_add(node->accept, NULL);
+}
+
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct fake_node *node = arg;
 	struct channel_of *of;
-	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int connection;
 
 	(void)what;
+	if (node->put.how == FAKE_LATE) {
+		const struct timeval delay = {.tv_usec = (suseconds_t)node->put.at * 1000};
+
+		event_del(node->accept);
+		event_base_once(loop_base(node->net->loop), -1, EV_TIMEOUT, on_late, node, &delay);
+		return;
+	}
+	connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (connection < 0)
 		return;
 	of = memory_new(1, sizeof(*of));

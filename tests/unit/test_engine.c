@@ -282,6 +282,22 @@ static void test_small_range_asks_one_node(void **state)
 	world_free(world);
 }
 
+/* Enough pieces are stored before node 0 even answers; but its piece is one of data, which is worth a little time. */
+static void test_late_piece_of_data_is_waited_for(void **state)
+{
+	const struct fake_policy policy = {2, 2, 3, 5};
+	struct world *world = world_new(5, &policy);
+
+	(void)state;
+	world->net->nodes[0].put = (struct fake_manner){FAKE_LATE, 200};
+	assert_int_equal(put(world, "file", 9 * STRIPE), ERR_OK);
+	reopen(world);
+	assert_range(world, "file", STRIPE + 10, STRIPE + 4106);
+	assert_int_equal(trace_nodes(world->uplink->trace), 1);
+	assert_int_equal(world->net->nodes[0].gets, 1);
+	world_free(world);
+}
+
 /* Every byte that an honest node sends is ordered, and few more: the last block of what was cancelled. */
 static void test_what_is_sent_is_ordered(void **state)
 {
@@ -523,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_small_range_asks_one_node),
+		cmocka_unit_test(test_late_piece_of_data_is_waited_for),
 		cmocka_unit_test(test_what_is_sent_is_ordered),
 		cmocka_unit_test(test_wrong_bytes_in_mid_stream),
 		cmocka_unit_test(test_wrong_bytes_at_once),
