@@ -70,14 +70,10 @@ static bool tell(struct metadata_call *call, const struct message *message, enum
 
 static bool tell_error(struct metadata_call *call, const struct msg_error *error)
 {
-	enum refusal code = (enum refusal)error->code;
 	char text[WHY_MAX - 16];
+	enum err err = trace_refusal(error, text, sizeof(text));
 
-	if (error->text.len > 0)
-		snprintf(text, sizeof(text), "%.*s", (int)error->text.len, (const char *)error->text.data);
-	else
-		snprintf(text, sizeof(text), "%s", refusal_text(code));
-	return tell(call, NULL, refusal_to_err(code), text);
+	return tell(call, NULL, err, text);
 }
 
 static void on_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
@@ -124,7 +120,7 @@ void metadata_free(struct metadata *metadata)
 }
 
 struct metadata_call *metadata_ask(struct metadata *metadata, struct message *message, enum message_type expected,
-			  metadata_answer *answer, void *arg)
+				   metadata_answer *answer, void *arg)
 {
 	struct uplink *uplink = metadata->uplink;
 	struct metadata_call *call = memory_new(1, sizeof(*call));

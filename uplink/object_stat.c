@@ -34,8 +34,8 @@ static enum err check_size(const struct msg_object *object, const struct crypto_
 	return ERR_OK;
 }
 
-enum err object_facts_take(const struct uplink *uplink, const struct object_name *name,
-			   const struct msg_object *object, struct object_facts *ret, const char **ret_why)
+enum err object_facts_take(const struct uplink *uplink, const struct object_name *name, const struct msg_object *object,
+			   struct object_facts *ret, const char **ret_why)
 {
 	const struct crypto_place place = {
 		.satellite = uplink->access->satellite.id,

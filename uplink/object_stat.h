@@ -26,7 +26,7 @@ typedef void object_stat_done(void *arg, const struct object_facts *facts, enum 
 void object_stat(struct uplink *uplink, struct object_name *name, object_stat_done *done, void *arg);
 
 /* The answer to GET_OBJECT, decrypted and checked. ERR_AUTH, ERR_FORMAT, ERR_PROTOCOL with words in *ret_why. */
-enum err object_facts_take(const struct uplink *uplink, const struct object_name *name,
-			   const struct msg_object *object, struct object_facts *ret, const char **ret_why) WARN_UNUSED;
+enum err object_facts_take(const struct uplink *uplink, const struct object_name *name, const struct msg_object *object,
+			   struct object_facts *ret, const char **ret_why) WARN_UNUSED;
 
 #endif

@@ -231,9 +231,8 @@ static void on_answer(struct peer *peer, const struct message *message, enum err
 	} else if (message->type == MSG_GET_END) {
 		fail(get, TRACE_CHEAT, ERR_CORRUPT, "ended before all was sent");
 	} else if (message->type == MSG_ERROR) {
-		snprintf(text, sizeof(text), "refused: %s (%.*s)", refusal_text((enum refusal)message->error.code),
-			 (int)message->error.text.len, (const char *)message->error.text.data);
-		fail(get, TRACE_FAILURE, refusal_to_err((enum refusal)message->error.code), text);
+		err = trace_refusal(&message->error, text, sizeof(text));
+		fail(get, TRACE_FAILURE, err, text);
 	} else {
 		fail(get, TRACE_CHEAT, ERR_PROTOCOL, "unexpected answer");
 	}

@@ -105,9 +105,8 @@ static void on_answer(struct peer *peer, const struct message *message, enum err
 	if (message->type == MSG_RECEIPT) {
 		take_receipt(put, message->receipt.receipt);
 	} else if (message->type == MSG_ERROR) {
-		snprintf(text, sizeof(text), "refused: %s (%.*s)", refusal_text((enum refusal)message->error.code),
-			 (int)message->error.text.len, (const char *)message->error.text.data);
-		fail(put, TRACE_FAILURE, refusal_to_err((enum refusal)message->error.code), text);
+		err = trace_refusal(&message->error, text, sizeof(text));
+		fail(put, TRACE_FAILURE, err, text);
 	} else {
 		fail(put, TRACE_CHEAT, ERR_PROTOCOL, "unexpected answer");
 	}

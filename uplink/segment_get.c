@@ -18,8 +18,8 @@
 
 #define SEGMENT_MAGIC 0x53474554u
 #define WHY_MAX 1000
-#define ASKS_MAX 8	  /* times that the satellite is asked for pieces of one segment */
-#define EXCLUDED_MAX 1000 /* GET_SEGMENT takes no more */
+#define ASKS_MAX 8 /* times that the satellite is asked for pieces of one segment */
+#define OWN_MAX (TRANSFER_EXCLUDED - TRANSFER_AVOIDED)
 #define TICK_MS 500
 #define EARLY_BLOCKS 3 /* that a fetch may order while more run than are needed */
 #define SLOW_BLOCKS 4  /* a fetch so far behind the middle one … */
@@ -64,6 +64,7 @@ struct segment_get {
 	struct metadata_call *call;
 	unsigned asks;
 	bool trimmed;	/* the slowest of those asked first were dropped */
+	bool desperate; /* too few without those that failed with other segments: give them another chance */
 	bool exhausted; /* the satellite has no other nodes: even slow ones are kept */
 	struct event *tick;
 	char why[WHY_MAX];
@@ -118,6 +119,7 @@ static void note_failure(struct segment_get *segment, const struct permit *permi
 	size_t len = strlen(segment->why);
 	char hex[KEY_ID_HEX];
 
+	transfer_avoid(segment->transfer, &permit->allocation.node);
 	id_to_hex(&permit->endpoint.id, hex);
 	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
 }
@@ -341,8 +343,12 @@ static void start_fetches(struct segment_get *segment)
 		settle_slow(segment, started);
 	}
 	running = running_set(segment);
-	if (!started && segment->asks > 1 && !gather_suffices(segment->gather, &running))
-		segment->asks = ASKS_MAX; /* asking again would give the same */
+	if (!started && segment->asks > 1 && !gather_suffices(segment->gather, &running)) {
+		/* Asking again would give the same, unless for more nodes. */
+		if (segment->desperate || segment->transfer->avoided_count == 0)
+			segment->asks = ASKS_MAX;
+		segment->desperate = true;
+	}
 	ensure_enough(segment);
 }
 
@@ -490,19 +496,21 @@ static bool on_answer(const struct message *message, enum err err, const char *w
 	return false;
 }
 
-/* Nodes that failed and nodes that are busy for us already. */
+/* Nodes that failed, with this segment or another, and nodes that are busy for us already. */
 static uint32_t list_excluded(const struct segment_get *segment, struct writer *w)
 {
 	struct item_node item;
 	uint32_t count = 0;
 
 	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if ((fetch->state != FETCH_FAILED && fetch->state != FETCH_RUNNING) || count == EXCLUDED_MAX)
+		if ((fetch->state != FETCH_FAILED && fetch->state != FETCH_RUNNING) || count == OWN_MAX)
 			continue;
 		item.node = fetch->permit.allocation.node;
 		fields_encode(&item_node_fields, &item, w);
 		count++;
 	}
+	if (!segment->desperate)
+		count += transfer_write_avoided(segment->transfer, w);
 	return count;
 }
 
@@ -519,10 +527,10 @@ static void ask(struct segment_get *segment)
 	struct transfer *transfer = segment->transfer;
 	struct message message = {.type = MSG_GET_SEGMENT};
 	struct msg_get_segment *get = &message.get_segment;
-	uint8_t *list = memory_new(EXCLUDED_MAX, sizeof(struct item_node));
+	uint8_t *list = memory_new(TRANSFER_EXCLUDED, sizeof(struct item_node));
 	struct writer w;
 
-	writer_init(&w, list, EXCLUDED_MAX * sizeof(struct item_node));
+	writer_init(&w, list, TRANSFER_EXCLUDED * sizeof(struct item_node));
 	segment->limit =
 		bytes_from(segment, segment->gather == NULL ? segment->first : gather_incomplete(segment->gather));
 	segment->permits = memory_new(transfer->policy.total, sizeof(*segment->permits));

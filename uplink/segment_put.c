@@ -15,7 +15,7 @@
 
 #define SEGMENT_MAGIC 0x53505554u
 #define WHY_MAX 1000
-#define EXCLUDED_MAX 1000 /* BEGIN_SEGMENT takes no more */
+#define FAILED_MAX (TRANSFER_EXCLUDED - TRANSFER_AVOIDED)
 #define LINGER_MS 1000
 
 struct piece {
@@ -46,8 +46,9 @@ struct segment_put {
 	uint32_t running;
 	uint32_t receipted;
 	enum { LAST_UNKNOWN, LAST_NO, LAST_YES } last;
-	struct item_node excluded[EXCLUDED_MAX];
-	uint32_t excluded_count;
+	struct item_node failed[FAILED_MAX]; /* nodes, with this segment */
+	uint32_t failed_count;
+	bool desperate;	      /* too few nodes without those to avoid: give them another chance */
 	uint64_t begun;	      /* monotonic nanoseconds: when the pieces of this attempt began */
 	struct event *linger; /* set while only pieces of data are waited for */
 	char why[WHY_MAX];    /* what failed, one after the other */
@@ -107,16 +108,19 @@ static void finish(struct segment_put *segment, enum err err, const char *why)
 	segment_free(segment);
 }
 
-/* Remember a node that failed: for the satellite, and for the person who reads why. */
-static void note_failure(struct segment_put *segment, const struct permit *permit, const char *why)
+/* Remember a node that failed: for the satellite, and for the person who reads why. One that is only busy is avoided,
+ * but may be tried again for this segment when there is nobody else. */
+static void note_failure(struct segment_put *segment, const struct permit *permit, const struct piece_receipt *result)
 {
 	size_t len = strlen(segment->why);
 	char hex[KEY_ID_HEX];
 
 	id_to_hex(&permit->endpoint.id, hex);
-	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
-	if (segment->excluded_count < EXCLUDED_MAX)
-		segment->excluded[segment->excluded_count++].node = permit->allocation.node;
+	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex,
+		 result->why);
+	transfer_avoid(segment->transfer, &permit->allocation.node);
+	if (result->err != ERR_BUSY && segment->failed_count < FAILED_MAX)
+		segment->failed[segment->failed_count++].node = permit->allocation.node;
 }
 
 static void commit(struct segment_put *segment);
@@ -199,7 +203,7 @@ static void on_piece_done(void *arg, const struct piece_receipt *result)
 		memcpy(piece->receipt, result->receipt.data, result->receipt.len);
 		segment->receipted++;
 	} else {
-		note_failure(segment, &piece->permit, result->why);
+		note_failure(segment, &piece->permit, result);
 	}
 	if (segment->receipted >= segment->transfer->policy.success)
 		end_or_linger(segment);
@@ -267,6 +271,18 @@ static enum err take_permit(struct segment_put *segment, const struct item_alloc
 	return ERR_OK;
 }
 
+/* BEGIN_SEGMENT failed. */
+static void on_refused(struct segment_put *segment, enum err err, const char *why)
+{
+	if (err != ERR_FULL || segment->desperate || segment->transfer->avoided_count == 0) {
+		finish(segment, err, why);
+		return;
+	}
+	segment->desperate = true;
+	segment->attempt--;
+	begin_attempt(segment);
+}
+
 static bool on_begun(const struct message *message, enum err err, const char *why, void *arg)
 {
 	struct segment_put *segment = arg;
@@ -278,7 +294,7 @@ static bool on_begun(const struct message *message, enum err err, const char *wh
 	assert(segment->magic == SEGMENT_MAGIC);
 	if (message == NULL) {
 		segment->call = NULL;
-		finish(segment, err, why);
+		on_refused(segment, err, why);
 		return false;
 	}
 	begun = &message->segment_begun;
@@ -309,19 +325,22 @@ static void begin_attempt(struct segment_put *segment)
 {
 	struct uplink *uplink = segment->transfer->uplink;
 	struct message message = {.type = MSG_BEGIN_SEGMENT};
-	uint8_t *list = memory_new(EXCLUDED_MAX, sizeof(struct item_node));
+	uint8_t *list = memory_new(TRANSFER_EXCLUDED, sizeof(struct item_node));
+	uint32_t excluded = segment->failed_count;
 	struct writer w;
 
 	forget_attempt(segment);
 	segment->attempt++;
 	segment->pieces = memory_new(segment->transfer->policy.total, sizeof(*segment->pieces));
-	writer_init(&w, list, EXCLUDED_MAX * sizeof(struct item_node));
-	for (uint32_t i = 0; i < segment->excluded_count; i++)
-		fields_encode(&item_node_fields, &segment->excluded[i], &w);
+	writer_init(&w, list, TRANSFER_EXCLUDED * sizeof(struct item_node));
+	for (uint32_t i = 0; i < segment->failed_count; i++)
+		fields_encode(&item_node_fields, &segment->failed[i], &w);
+	if (!segment->desperate)
+		excluded += transfer_write_avoided(segment->transfer, &w);
 	message.begin_segment.version = segment->transfer->place.version;
 	message.begin_segment.number = segment->number;
 	message.begin_segment.piece_size = segment->piece_size;
-	message.begin_segment.excluded = list_of(&w, segment->excluded_count);
+	message.begin_segment.excluded = list_of(&w, excluded);
 	segment->call = metadata_ask(uplink->metadata, &message, MSG_SEGMENT_BEGUN, on_begun, segment);
 	free(list);
 }

@@ -95,6 +95,17 @@ void trace_event(struct trace *trace, const struct id *node, enum trace_level le
 		trace->report(node, level, text, trace->arg);
 }
 
+enum err trace_refusal(const struct msg_error *error, char *out, size_t room)
+{
+	enum err err = refusal_to_err((enum refusal)error->code);
+
+	if (error->text.len > 0)
+		snprintf(out, room, "%.*s", (int)error->text.len, (const char *)error->text.data);
+	else
+		snprintf(out, room, "%s", refusal_text((enum refusal)error->code));
+	return err == ERR_OK ? ERR_REMOTE : err;
+}
+
 uint64_t trace_total(const struct trace *trace, enum trace_count count)
 {
 	uint64_t total = 0;

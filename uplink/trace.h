@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "common/key.h"
+#include "common/message.h"
 
 struct trace;
 
@@ -39,6 +39,10 @@ void trace_add(struct trace *trace, const struct id *node, enum trace_count coun
 /* Something happened. Above TRACE_EVENT it is counted as a failure and kept. `format` is a printf format. */
 void trace_event(struct trace *trace, const struct id *node, enum trace_level level, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* What a peer refused with: its own words, or its code's phrase when it has none; and what that means to us, which is
+ * never ERR_OK, whatever the peer says. */
+enum err trace_refusal(const struct msg_error *error, char *out, size_t room);
 
 /* Sum over all nodes. */
 uint64_t trace_total(const struct trace *trace, enum trace_count count);

@@ -55,6 +55,37 @@ void transfer_release(struct transfer *transfer)
 	free(transfer);
 }
 
+static uint32_t avoided(const struct transfer *transfer)
+{
+	return transfer->avoided_count < TRANSFER_AVOIDED ? transfer->avoided_count : TRANSFER_AVOIDED;
+}
+
+bool transfer_avoids(const struct transfer *transfer, const struct address *node)
+{
+	for (uint32_t i = 0; i < avoided(transfer); i++) {
+		if (address_equal(&transfer->avoided[i], node))
+			return true;
+	}
+	return false;
+}
+
+void transfer_avoid(struct transfer *transfer, const struct address *node)
+{
+	if (!transfer_avoids(transfer, node))
+		transfer->avoided[transfer->avoided_count++ % TRANSFER_AVOIDED] = *node;
+}
+
+uint32_t transfer_write_avoided(const struct transfer *transfer, struct writer *w)
+{
+	struct item_node item;
+
+	for (uint32_t i = 0; i < avoided(transfer); i++) {
+		item.node = transfer->avoided[i];
+		fields_encode(&item_node_fields, &item, w);
+	}
+	return avoided(transfer);
+}
+
 struct crypto_place transfer_place(const struct transfer *transfer, uint32_t number, bool last, uint64_t plain_size)
 {
 	struct crypto_place place = transfer->place;

@@ -14,6 +14,9 @@
 #include "uplink/segment.h"
 #include "uplink/uplink.h"
 
+#define TRANSFER_AVOIDED 500   /* most nodes that are remembered as failed, … */
+#define TRANSFER_EXCLUDED 1000 /* … which leaves room for a segment's own in what a message can exclude */
+
 /* The satellite's redundancy: any `required` of `total` pieces give a segment back. */
 struct policy {
 	uint16_t required;
@@ -29,8 +32,10 @@ struct transfer {
 	struct erasure *erasure; /* for encoding, from any thread */
 	struct object_name name;
 	struct crypto_place place; /* of every segment; number, last and plain_size are the segment's own */
-	struct buffers *plain;	   /* a stripe's plaintext each */
-	struct buffers *coded;	   /* a stripe's units each, and their hashes */
+	struct address avoided[TRANSFER_AVOIDED]; /* nodes that failed with this object; the newest when too many */
+	uint32_t avoided_count;
+	struct buffers *plain; /* a stripe's plaintext each */
+	struct buffers *coded; /* a stripe's units each, and their hashes */
 };
 
 /* For the object version that the satellite calls `version`. Takes the name over on success. ERR_PROTOCOL for a
@@ -39,6 +44,12 @@ enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct
 		      const struct bytes32 *version, struct transfer **ret) WARN_UNUSED;
 struct transfer *transfer_hold(struct transfer *transfer);
 void transfer_release(struct transfer *transfer);
+
+/* A node failed: other segments of this object had better do without it. */
+void transfer_avoid(struct transfer *transfer, const struct address *node);
+bool transfer_avoids(const struct transfer *transfer, const struct address *node);
+/* Write them as items of a list; returns how many. */
+uint32_t transfer_write_avoided(const struct transfer *transfer, struct writer *w);
 
 /* Where segment `number` of this object is: for wrapping and unwrapping its key. */
 struct crypto_place transfer_place(const struct transfer *transfer, uint32_t number, bool last, uint64_t plain_size);

@@ -20,7 +20,8 @@ enum fake_how {
 	FAKE_SHORT,	    /* GET: GET_END instead of block `at` */
 	FAKE_VANISH,	    /* the connection breaks at block `at` */
 	FAKE_STALL,	    /* nothing comes any more from block `at` on */
-	FAKE_REFUSE,	    /* ERROR to the request */
+	FAKE_REFUSE,	    /* ERROR to request number `at` of the kind, counted from 1; 0: to all */
+	FAKE_NONSENSE,	    /* ERROR with code 0, "all is well" */
 	FAKE_WRONG_RECEIPT, /* PUT: for another root */
 	FAKE_LATE,	    /* PUT: the first connection is accepted after `at` milliseconds */
 };
@@ -64,6 +65,7 @@ struct fake_net {
 	struct fake_object *objects;
 	struct fake_segment *segments;
 	bool discard;			    /* nodes keep no bytes: nothing can be got back */
+	bool nonsense;			    /* the satellite answers everything with ERROR, code 0 */
 	unsigned refuse_commits;	    /* COMMIT_OBJECT is refused so many times */
 	unsigned peers;			    /* open channels */
 	unsigned begun, aborted, committed; /* objects */

@@ -98,15 +98,25 @@ static struct moving *begin(struct channel_of *of, const struct message *message
 	return moving;
 }
 
+/* Refuse a request, when that is how the node behaves. */
+static bool refuses(struct channel_of *of, const struct fake_manner *manner, unsigned count, uint32_t request)
+{
+	if (manner->how == FAKE_NONSENSE)
+		peer_refuse(of->peer, request, REFUSAL_NONE, "");
+	else if (manner->how == FAKE_REFUSE && (manner->at == 0 || manner->at == count))
+		peer_refuse(of->peer, request, REFUSAL_BUSY, NULL);
+	else
+		return false;
+	return true;
+}
+
 static void take_put(struct channel_of *of, const struct message *message)
 {
 	struct moving *moving;
 
 	of->node->puts++;
-	if (of->node->put.how == FAKE_REFUSE) {
-		peer_refuse(of->peer, message->request, REFUSAL_BUSY, NULL);
+	if (refuses(of, &of->node->put, of->node->puts, message->request))
 		return;
-	}
 	moving = begin(of, message, message->put.allocation, &message->put.piece);
 	moving->put = true;
 	moving->piece = memory_new(1, sizeof(*moving->piece));
@@ -231,7 +241,9 @@ static void take_get(struct channel_of *of, const struct message *message)
 
 	of->node->gets++;
 	HASH_FIND(hh, of->node->pieces, &get->piece, sizeof(get->piece), piece);
-	if (of->node->get.how == FAKE_REFUSE || piece == NULL) {
+	if (refuses(of, &of->node->get, of->node->gets, message->request))
+		return;
+	if (piece == NULL) {
 		peer_refuse(of->peer, message->request, REFUSAL_NOT_FOUND, NULL);
 		return;
 	}

@@ -393,6 +393,10 @@ static void on_request(struct peer *peer, const struct message *message, void *a
 	struct caller *caller = arg;
 
 	caller->peer = peer;
+	if (caller->net->nonsense) {
+		peer_refuse(peer, message->request, REFUSAL_NONE, "");
+		return;
+	}
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (verbs[i].type == message->type) {
 			verbs[i].take(caller, message);

@@ -366,6 +366,19 @@ static void test_piece_refused(void **state)
 	check_bad_reads(FAKE_REFUSE, 0, 0);
 }
 
+static void test_error_that_is_none(void **state)
+{
+	struct world *world;
+
+	(void)state;
+	check_bad_reads(FAKE_NONSENSE, 0, 0);
+	world = world_new(5, &small_policy);
+	world->net->nonsense = true;
+	assert_int_equal(put(world, "file", 10), ERR_REMOTE);
+	assert_int_equal(get(world, "file", 0, UINT64_MAX), ERR_REMOTE);
+	world_free(world);
+}
+
 static void test_stalling_in_mid_stream(void **state)
 {
 	(void)state;
@@ -408,7 +421,7 @@ static void check_bad_writes(enum fake_how how, unsigned bad, unsigned nodes)
 	struct world *world = world_new(nodes, &small_policy);
 
 	for (unsigned i = 0; i < bad; i++)
-		world->net->nodes[i].put = (struct fake_manner){how, 3};
+		world->net->nodes[i].put = (struct fake_manner){how, how == FAKE_REFUSE ? 0 : 3};
 	assert_stored(world, "file", SEGMENT + 9 * STRIPE);
 	if (how != FAKE_WRONG_RECEIPT)
 		assert_int_equal(world->cheats, 0);
@@ -423,6 +436,7 @@ static void test_bad_writers(void **state)
 	check_bad_writes(FAKE_VANISH, 1, 5);
 	check_bad_writes(FAKE_STALL, 1, 5);
 	check_bad_writes(FAKE_REFUSE, 1, 5);
+	check_bad_writes(FAKE_NONSENSE, 1, 5);
 	check_bad_writes(FAKE_WRONG_RECEIPT, 1, 5);
 }
 
@@ -432,6 +446,19 @@ static void test_others_take_over_writing(void **state)
 	check_bad_writes(FAKE_VANISH, 2, 7);
 	check_bad_writes(FAKE_REFUSE, 3, 8);
 	check_bad_writes(FAKE_WRONG_RECEIPT, 2, 7);
+}
+
+/* Who failed with one segment is asked again for another when there is nobody else. */
+static void test_second_chance(void **state)
+{
+	struct world *world = world_new(5, &small_policy);
+
+	(void)state;
+	world->net->nodes[0].put = (struct fake_manner){FAKE_REFUSE, 1};
+	world->net->nodes[1].put = (struct fake_manner){FAKE_REFUSE, 2};
+	world->net->nodes[2].put = (struct fake_manner){FAKE_REFUSE, 3};
+	assert_stored(world, "file", MOST);
+	world_free(world);
 }
 
 static void test_failed_put_leaves_nothing(void **state)
@@ -546,11 +573,13 @@ int main(void)
 		cmocka_unit_test(test_early_end),
 		cmocka_unit_test(test_vanishing_in_mid_stream),
 		cmocka_unit_test(test_piece_refused),
+		cmocka_unit_test(test_error_that_is_none),
 		cmocka_unit_test(test_stalling_in_mid_stream),
 		cmocka_unit_test(test_small_range_without_its_node),
 		cmocka_unit_test(test_too_few_pieces_left),
 		cmocka_unit_test(test_bad_writers),
 		cmocka_unit_test(test_others_take_over_writing),
+		cmocka_unit_test(test_second_chance),
 		cmocka_unit_test(test_failed_put_leaves_nothing),
 		cmocka_unit_test(test_source_fails),
 		cmocka_unit_test(test_cancelled_put_leaves_nothing),
