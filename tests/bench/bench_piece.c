@@ -12,38 +12,56 @@
 #include "tests/bench/moves.h"
 
 #define MB 1e6
-#define LARGE_PIECES 250
+#define LARGE_PIECES 120
+#define LARGE_ROUNDS 4
 #define LARGE_AT_ONCE 4
 #define SMALL_PIECES 4000
 #define SMALL_AT_ONCE 64
 #define SMALL_SIZE 4096
 
-/* Move them all and say how fast that was, and what it cost each side. */
-static void measure_one(struct moves *moves, const char *name, double (*move)(struct moves *moves), double bound)
+/* The best round of one direction. */
+struct best {
+	double rate;	     /* bytes per second */
+	double client, node; /* CPU seconds per byte */
+};
+
+static void keep_best(struct moves *moves, double (*move)(struct moves *moves), struct best *best)
 {
-	double bytes = (double)moves->count * (double)moves->size, before[2], after[2], seconds;
+	double bytes = (double)moves->count * (double)moves->size, before[2], after[2], rate;
 
 	piece_net_cpu(moves->net, &before[0], &before[1]);
-	seconds = move(moves);
+	rate = bytes / move(moves);
 	piece_net_cpu(moves->net, &after[0], &after[1]);
-	bench_result(name, bytes / seconds / MB, "MB/s", bound / MB, BENCH_MORE_IS_BETTER);
-	bench_say("CPU: client %.2f, node %.2f ns per byte; both cores %.0f %% busy",
-		  (after[0] - before[0]) / bytes * 1e9, (after[1] - before[1]) / bytes * 1e9,
-		  (after[0] - before[0] + after[1] - before[1]) / seconds / 2 * 100);
+	if (rate > best->rate)
+		*best = (struct best){rate, (after[0] - before[0]) / bytes, (after[1] - before[1]) / bytes};
 }
 
+static void report(const char *name, const struct best *best, double bound)
+{
+	bench_result(name, best->rate / MB, "MB/s", bound / MB, BENCH_MORE_IS_BETTER);
+	bench_say("CPU: client %.2f, node %.2f ns per byte; two cores %.0f %% busy with it", best->client * 1e9,
+		  best->node * 1e9, (best->client + best->node) * best->rate / 2 * 100);
+}
+
+/* In rounds, so that the bound and what is held against it have the same chances of a quiet moment. */
 static void measure_large(struct piece_net *net)
 {
-	double bound = bound_transfer();
-	struct moves warm, moves;
+	struct bound bound = {0};
+	struct best put = {0}, get = {0};
+	double rate;
 
-	moves_init(&warm, net, 10, LARGE_AT_ONCE, TREE_PIECE);
-	moves_put(&warm);
-	moves_clear(&warm);
-	moves_init(&moves, net, LARGE_PIECES, LARGE_AT_ONCE, TREE_PIECE);
-	measure_one(&moves, "put_2mib", moves_put, bound);
-	measure_one(&moves, "get_2mib", moves_get, bound);
-	moves_clear(&moves);
+	for (int i = 0; i < LARGE_ROUNDS; i++) {
+		struct moves moves;
+
+		bound_measure(&bound);
+		moves_init(&moves, net, LARGE_PIECES, LARGE_AT_ONCE, TREE_PIECE);
+		keep_best(&moves, moves_put, &put);
+		keep_best(&moves, moves_get, &get);
+		moves_clear(&moves);
+	}
+	rate = bound_transfer(&bound);
+	report("put_2mib", &put, rate);
+	report("get_2mib", &get, rate);
 }
 
 static void measure_small(struct piece_net *net)

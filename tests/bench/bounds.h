@@ -2,9 +2,16 @@
 #ifndef GRANARY_TESTS_BENCH_BOUNDS_H
 #define GRANARY_TESTS_BENCH_BOUNDS_H
 
-/* Bytes per second that one core can take through AEAD, tree hash and CRC32C: 1 ÷ the sum of seconds per byte, each
- * measured now. Prints the formula. */
-double bound_transfer(void);
+/* Seconds per byte that one core spends on each. */
+struct bound {
+	double aead, hash, crc;
+};
+
+/* Measure now, keeping what is better than before in *bound (zeros at first): what else the machine does must not
+ * pass for its limit. */
+void bound_measure(struct bound *bound);
+/* Bytes per second that one core can take through all three: 1 ÷ the sum. Prints the formula. */
+double bound_transfer(const struct bound *bound);
 /* Print what plain TCP over loopback and plain writes with a sync under `dir` reach, for comparison. */
 void bounds_show_machine(const char *dir);
 
