@@ -155,7 +155,7 @@ static void reset_all(struct database *db)
 {
 	struct query *q, *next;
 
-	HASH_ITER (hh, db->queries, q, next)
+	HASH_ITER(hh, db->queries, q, next)
 		query_reset(q);
 }
 
@@ -330,7 +330,7 @@ void database_close(struct database *db)
 	if (db == NULL)
 		return;
 	assert(db->open == TRANSACTION_NONE);
-	HASH_ITER (hh, db->queries, q, next) {
+	HASH_ITER(hh, db->queries, q, next) {
 		HASH_DEL(db->queries, q);
 		sqlite3_finalize(q->statement);
 		free(q);

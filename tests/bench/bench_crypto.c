@@ -237,8 +237,8 @@ static void bench_proofs(double tree_hash)
 		  "%d "
 		  "blocks they lie in",
 		  SAMPLES, SAMPLES);
-	bench_result("prove_in_memory", bench_rate(SLICE, prove_once, a), "1/s", tree_hash * MB / (SAMPLES * TREE_BLOCK),
-		     BENCH_MORE_IS_BETTER);
+	bench_result("prove_in_memory", bench_rate(SLICE, prove_once, a), "1/s",
+		     tree_hash * MB / (SAMPLES * TREE_BLOCK), BENCH_MORE_IS_BETTER);
 	bench_result("prove_check", bench_rate(SLICE, check_once, a), "1/s", 0, BENCH_NO_SHARE);
 	free(a->data);
 	free(a);

@@ -51,6 +51,7 @@ static char *list(struct office *office, const char *prefix, const char *after, 
 	static char out[4096];
 	uint8_t prefix_path[256], after_path[256];
 	struct message message = {.type = MSG_LIST_OBJECTS}, part;
+	struct writer w;
 	bool more = false;
 
 	message.list_objects = (struct msg_list_objects){
@@ -61,7 +62,7 @@ static char *list(struct office *office, const char *prefix, const char *after, 
 		.limit = limit,
 	};
 	assert_int_equal(office_ask(office, office->client, &message), REFUSAL_NONE);
-	out[0] = '\0';
+	writer_init(&w, out, sizeof(out) - 1);
 	while (office_answer(office, &part)) {
 		struct reader r;
 
@@ -73,21 +74,23 @@ static char *list(struct office *office, const char *prefix, const char *after, 
 			struct bytes component;
 
 			list_next(&item_object_fields, &r, &item);
-			if (out[0] != '\0')
-				strcat(out, " ");
+			if (w.len > 0)
+				write_u8(&w, ' ');
 			for (int depth = 0; components_next(&item.path, &component); depth++) {
 				if (depth > 0)
-					strcat(out, "/");
-				strncat(out, (const char *)component.data, component.len);
+					write_u8(&w, '/');
+				write_raw(&w, component.data, component.len);
 			}
 			if (item.folder)
-				strcat(out, "/");
+				write_u8(&w, '/');
 			else
 				assert_true(bytes_equal(item.metadata, bytes_of_text("sealed")));
 		}
 	}
 	if (more)
-		strcat(out, "+");
+		write_u8(&w, '+');
+	assert_int_equal(w.err, ERR_OK);
+	out[w.len] = '\0';
 	return out;
 }
 
@@ -177,18 +180,18 @@ static void test_refusals(void **state)
 /* A path of one to four components of a tiny alphabet, so that names collide and nest. */
 static size_t random_path(struct random_stream *random, uint8_t out[256])
 {
-	char text[64] = "";
+	char text[64];
+	struct writer w;
 	uint64_t depth = 1 + random_stream_below(random, 4);
 
+	writer_init(&w, text, sizeof(text) - 1);
 	for (uint64_t i = 0; i < depth; i++) {
-		char component[4] = {0};
-
-		for (uint64_t j = 0; j <= random_stream_below(random, 2); j++)
-			component[j] = (char)('a' + random_stream_below(random, 3));
 		if (i > 0)
-			strcat(text, "/");
-		strcat(text, component);
+			write_u8(&w, '/');
+		for (uint64_t j = 0; j <= random_stream_below(random, 2); j++)
+			write_u8(&w, (uint8_t)('a' + random_stream_below(random, 3)));
 	}
+	text[w.len] = '\0';
 	return office_path(text, out);
 }
 
