@@ -1,7 +1,7 @@
 /*
- * `fetches` are the pieces being read or tried before. Two questions drive everything: do the units that are here
- * and those that running fetches will bring complete every stripe (if not, ask the satellite for more pieces); and
- * is there a fetch that holds up the others (if so, ask for a replacement, and drop it when there is one).
+ * Two questions drive everything: do the units that are here and those that running fetches will bring complete every
+ * stripe (if not, the satellite is asked for more pieces); and does a fetch hold up the others (if so it is asked for
+ * one in its place).
  */
 #include "uplink/segment_get.h"
 
@@ -10,39 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
+#include "uplink/fetches.h"
 #include "uplink/metadata.h"
-#include "uplink/piece_get.h"
 
 #define SEGMENT_MAGIC 0x53474554u
 #define WHY_MAX 1000
 #define ASKS_MAX 8 /* times that the satellite is asked for pieces of one segment */
 #define OWN_MAX (TRANSFER_EXCLUDED - TRANSFER_AVOIDED)
 #define TICK_MS 500
-#define EARLY_BLOCKS 3 /* that a fetch may order while more run than are needed */
-#define SLOW_BLOCKS 4  /* a fetch so far behind the middle one … */
-#define SLOW_MS 2000   /* … from which nothing came for so long is slow */
-
-enum fetch_state {
-	FETCH_RUNNING,
-	FETCH_DONE,    /* all is here */
-	FETCH_DROPPED, /* not needed any more */
-	FETCH_FAILED,
-};
-
-struct fetch {
-	struct segment_get *segment;
-	struct permit permit;
-	struct piece_get *get; /* while it runs */
-	enum fetch_state state;
-	uint32_t start; /* the first stripe it was asked for */
-	uint32_t got;	/* blocks */
-	uint64_t moved; /* monotonic nanoseconds: when the last came */
-	bool slow;	/* to be dropped as soon as there is another one */
-	struct fetch *next;
-};
+#define PATIENCE_MS 2000 /* with a fetch that holds up the others */
 
 struct segment_get {
 	uint32_t magic;
@@ -57,13 +35,12 @@ struct segment_get {
 	struct erasure_set direct; /* the pieces to read when not any will do; empty otherwise */
 	struct secret *key;
 	struct gather *gather;		/* NULL before the first answer, and for an inline segment */
+	struct fetches *fetches;	/* the same */
 	struct gather_part inline_part; /* an inline segment, waiting for its turn */
-	struct fetch *fetches;
-	struct permit *permits; /* of the answer that is coming in, in parts */
+	struct permit *permits;		/* of the answer that is coming in, in parts */
 	uint32_t permit_count;
 	struct metadata_call *call;
 	unsigned asks;
-	bool trimmed;	/* the slowest of those asked first were dropped */
 	bool desperate; /* too few without those that failed with other segments: give them another chance */
 	bool exhausted; /* the satellite has no other nodes: even slow ones are kept */
 	struct event *tick;
@@ -72,24 +49,10 @@ struct segment_get {
 
 static void ask(struct segment_get *segment);
 
-static void stop_fetch(struct fetch *fetch, enum fetch_state state)
-{
-	if (fetch->get != NULL)
-		piece_get_cancel(fetch->get);
-	fetch->get = NULL;
-	fetch->state = state;
-}
-
 static void segment_free(struct segment_get *segment)
 {
 	metadata_cancel(segment->call);
-	while (segment->fetches != NULL) {
-		struct fetch *fetch = segment->fetches;
-
-		segment->fetches = fetch->next;
-		stop_fetch(fetch, FETCH_DROPPED);
-		free(fetch);
-	}
+	fetches_free(segment->fetches);
 	free(segment->permits);
 	gather_free(segment->gather);
 	buffers_give(segment->transfer->plain, segment->inline_part.buffer);
@@ -114,241 +77,125 @@ static void finish(struct segment_get *segment, enum err err, const char *why)
 	segment_free(segment);
 }
 
-static void note_failure(struct segment_get *segment, const struct permit *permit, const char *why)
+static bool is_enough(const struct segment_get *segment)
 {
-	size_t len = strlen(segment->why);
-	char hex[KEY_ID_HEX];
+	struct erasure_set running = fetches_running(segment->fetches);
 
-	transfer_avoid(segment->transfer, &permit->allocation.node);
-	id_to_hex(&permit->endpoint.id, hex);
-	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
+	return gather_suffices(segment->gather, &running);
 }
 
-static struct erasure_set running_set(const struct segment_get *segment)
+/* No more asking: make do with the slow ones. */
+static void give_up_asking(struct segment_get *segment)
 {
-	struct erasure_set set = {0};
-
-	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state == FETCH_RUNNING && !fetch->slow)
-			erasure_set_add(&set, fetch->permit.number);
-	}
-	return set;
-}
-
-static uint32_t count_state(const struct segment_get *segment, enum fetch_state state)
-{
-	uint32_t count = 0;
-
-	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next)
-		count += fetch->state == state;
-	return count;
-}
-
-/* Ask for more pieces when those that run will not do. */
-static void ensure_enough(struct segment_get *segment)
-{
-	struct erasure_set running = running_set(segment);
 	char why[100];
 
-	if (segment->call != NULL || gather_suffices(segment->gather, &running))
+	segment->exhausted = true;
+	fetches_pardon_slow(segment->fetches);
+	if (is_enough(segment))
 		return;
-	if (segment->asks < ASKS_MAX) {
-		ask(segment);
-		return;
-	}
-	snprintf(why, sizeof(why), "%u pieces can be read, %u are needed", count_state(segment, FETCH_RUNNING),
+	snprintf(why, sizeof(why), "%u pieces can be read, %u are needed", fetches_count(segment->fetches),
 		 segment->transfer->policy.required);
 	finish(segment, ERR_UNREACHABLE, why);
 }
 
-/* How many blocks a fetch may order: as far as there is room for stripes; only a few while there are more fetches
- * than needed, since what the slowest send is paid for nothing. */
-static uint32_t window_of(const struct segment_get *segment, const struct fetch *fetch)
+/* Ask for more pieces when those that run will not do. The segment may be gone afterwards. */
+static void ensure_enough(struct segment_get *segment)
 {
-	uint32_t window = segment->trimmed ? segment->window : EARLY_BLOCKS;
-
-	return gather_head(segment->gather) + window - fetch->start;
-}
-
-static void widen_windows(struct segment_get *segment)
-{
-	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state == FETCH_RUNNING)
-			piece_get_set_window(fetch->get, window_of(segment, fetch));
-	}
-}
-
-/* Keep the `required` fetches that got furthest. */
-static void trim(struct segment_get *segment)
-{
-	uint32_t running = count_state(segment, FETCH_RUNNING);
-
-	segment->trimmed = true;
-	for (; running > segment->transfer->policy.required; running--) {
-		struct fetch *least = NULL;
-
-		for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-			if (fetch->state == FETCH_RUNNING && (least == NULL || fetch->got < least->got))
-				least = fetch;
-		}
-		stop_fetch(least, FETCH_DROPPED);
-	}
-	widen_windows(segment);
-	ensure_enough(segment);
-}
-
-static void on_block(void *arg, uint32_t block, uint8_t *data, size_t len)
-{
-	struct fetch *fetch = arg;
-	struct segment_get *segment = fetch->segment;
-	uint32_t incomplete;
-
-	(void)len; /* piece_get saw to it that it is the block's */
-	assert(segment->magic == SEGMENT_MAGIC);
-	fetch->got++;
-	fetch->moved = clock_monotonic();
-	gather_add(segment->gather, block, fetch->permit.number, data);
-	incomplete = gather_incomplete(segment->gather);
-	if (!segment->trimmed && incomplete > segment->first)
-		trim(segment);
-}
-
-static void on_fetch_done(void *arg, enum err err, const char *why)
-{
-	struct fetch *fetch = arg;
-	struct segment_get *segment = fetch->segment;
-
-	assert(segment->magic == SEGMENT_MAGIC);
-	fetch->get = NULL;
-	fetch->state = err == ERR_OK ? FETCH_DONE : FETCH_FAILED;
-	if (err == ERR_OK)
+	if (segment->call != NULL || is_enough(segment))
 		return;
-	note_failure(segment, &fetch->permit, why);
+	if (segment->asks < ASKS_MAX)
+		ask(segment);
+	else
+		give_up_asking(segment);
+}
+
+static void on_block(void *arg)
+{
+	struct segment_get *segment = arg;
+
+	assert(segment->magic == SEGMENT_MAGIC);
+	if (fetches_are_trimmed(segment->fetches) || gather_incomplete(segment->gather) == segment->first)
+		return;
+	fetches_trim(segment->fetches, segment->transfer->policy.required);
 	ensure_enough(segment);
 }
 
-static const struct piece_sink fetch_sink = {.block = on_block, .done = on_fetch_done};
-
-static void start_fetch(struct segment_get *segment, const struct permit *permit)
+static void on_failed(void *arg, const struct permit *permit, const char *why)
 {
-	struct fetch *fetch = memory_new(1, sizeof(*fetch));
-	struct piece_range range = {.piece_size = segment->range.layout.piece_size};
+	struct segment_get *segment = arg;
+	size_t len = strlen(segment->why);
+	char hex[KEY_ID_HEX];
 
-	fetch->segment = segment;
-	fetch->permit = *permit;
-	fetch->start = gather_incomplete(segment->gather);
-	fetch->moved = clock_monotonic();
-	fetch->next = segment->fetches;
-	segment->fetches = fetch;
-	range.first = fetch->start;
-	range.count = segment->last - fetch->start + 1;
-	fetch->get = piece_get_start(segment->transfer->uplink, &fetch->permit, &range, window_of(segment, fetch),
-				     &fetch_sink, fetch);
+	assert(segment->magic == SEGMENT_MAGIC);
+	id_to_hex(&permit->endpoint.id, hex);
+	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);
+	transfer_avoid(segment->transfer, &permit->allocation.node);
+	ensure_enough(segment);
 }
 
-/* The middle position of the fetches that run or are done. */
-static uint32_t median_position(const struct segment_get *segment)
-{
-	uint32_t count[SEGMENT_STRIPES + 1] = {0}, all = 0, below = 0, at = 0;
-
-	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state != FETCH_RUNNING && fetch->state != FETCH_DONE)
-			continue;
-		count[fetch->start + fetch->got]++;
-		all++;
-	}
-	while (at < SEGMENT_STRIPES && below + count[at] <= all / 2)
-		below += count[at++];
-	return at;
-}
-
-static bool is_slow(const struct segment_get *segment, const struct fetch *fetch, uint32_t median, uint64_t now)
-{
-	uint32_t at = fetch->start + fetch->got;
-	/* Each time it was of no use to ask for others, we wait longer: perhaps it is not the node that is slow. */
-	bool silent = now - fetch->moved > ((uint64_t)SLOW_MS << (segment->asks - 1)) * 1000000;
-
-	if (!segment->trimmed || erasure_set_count(&segment->direct) > 0)
-		return silent && fetch->got == 0;
-	return silent && median >= at + SLOW_BLOCKS;
-}
+static const struct fetches_events fetches_sink = {.block = on_block, .failed = on_failed};
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct segment_get *segment = arg;
-	uint64_t now = clock_monotonic();
-	uint32_t median;
 
 	(void)fd;
 	(void)what;
 	assert(segment->magic == SEGMENT_MAGIC);
 	if (segment->gather == NULL || segment->exhausted || segment->call != NULL)
 		return;
-	median = median_position(segment);
-	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state == FETCH_RUNNING && is_slow(segment, fetch, median, now))
-			fetch->slow = true;
-	}
+	/* Each time it was of no use to ask for others, we wait longer: perhaps it is not the nodes that are slow. */
+	fetches_find_slow(segment->fetches, (uint64_t)PATIENCE_MS << (segment->asks - 1));
 	ensure_enough(segment);
-}
-
-/* There are others now: drop those that hold us up. Or there are none: keep them. */
-static void settle_slow(struct segment_get *segment, bool replaced)
-{
-	struct uplink *uplink = segment->transfer->uplink;
-
-	for (struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if (fetch->state != FETCH_RUNNING || !fetch->slow)
-			continue;
-		if (replaced) {
-			trace_event(uplink->trace, &fetch->permit.endpoint.id, TRACE_FAILURE,
-				    "get of piece %u: too slow, replaced", fetch->permit.number);
-			note_failure(segment, &fetch->permit, "too slow");
-			stop_fetch(fetch, FETCH_FAILED);
-		}
-		fetch->slow = false;
-	}
 }
 
 static bool is_useful(const struct segment_get *segment, const struct permit *permit)
 {
-	struct erasure_set running = running_set(segment);
+	struct erasure_set running = fetches_running(segment->fetches);
 
 	if (erasure_set_has(&running, permit->number))
 		return false;
 	if (segment->asks > 1)
-		return !gather_suffices(segment->gather, &running);
+		return !is_enough(segment);
 	return erasure_set_count(&segment->direct) == 0 || erasure_set_has(&segment->direct, permit->number);
+}
+
+/* The answer to a further ask was put to use, or there was nothing of use in it. */
+static void conclude_ask(struct segment_get *segment, bool started)
+{
+	segment->direct = (struct erasure_set){0};
+	segment->exhausted = !started;
+	if (started) {
+		fetches_drop_slow(segment->fetches);
+		return;
+	}
+	fetches_pardon_slow(segment->fetches);
+	if (is_enough(segment))
+		return;
+	/* Asking again would give the same, unless with nodes that were left out. */
+	if (segment->desperate || segment->transfer->avoided_count == 0)
+		segment->asks = ASKS_MAX;
+	segment->desperate = true;
 }
 
 /* Start what the satellite gave: everything at first (the slowest are dropped soon), later only what is missing. */
 static void start_fetches(struct segment_get *segment)
 {
-	struct erasure_set running;
 	bool started = false;
 
-	if (segment->asks == 1 && segment->permit_count <= segment->transfer->policy.required)
-		segment->trimmed = true;
 	for (uint32_t i = 0; i < segment->permit_count; i++) {
 		if (!is_useful(segment, &segment->permits[i]))
 			continue;
-		start_fetch(segment, &segment->permits[i]);
+		fetches_start(segment->fetches, &segment->permits[i], segment->range.layout.piece_size);
 		started = true;
 	}
+	if (erasure_set_count(&segment->direct) > 0 ||
+	    fetches_count(segment->fetches) <= segment->transfer->policy.required)
+		fetches_trim(segment->fetches, UINT32_MAX);
 	free(segment->permits);
 	segment->permits = NULL;
-	if (segment->asks > 1) {
-		segment->direct = (struct erasure_set){0};
-		segment->exhausted = !started;
-		settle_slow(segment, started);
-	}
-	running = running_set(segment);
-	if (!started && segment->asks > 1 && !gather_suffices(segment->gather, &running)) {
-		/* Asking again would give the same, unless for more nodes. */
-		if (segment->desperate || segment->transfer->avoided_count == 0)
-			segment->asks = ASKS_MAX;
-		segment->desperate = true;
-	}
+	if (segment->asks > 1)
+		conclude_ask(segment, started);
 	ensure_enough(segment);
 }
 
@@ -393,7 +240,7 @@ static void on_gather_moved(void *arg)
 	if (gather_head(segment->gather) > segment->last)
 		finish(segment, ERR_OK, "");
 	else
-		widen_windows(segment);
+		fetches_widen(segment->fetches);
 }
 
 static void on_gather_failed(void *arg)
@@ -426,6 +273,7 @@ static const char *take_segment(struct segment_get *segment, const struct msg_se
 	if (segment->wanted.plain_size == 0)
 		return "it is empty and not inline";
 	segment->gather = gather_new(segment->transfer, &segment->range, segment->key, &gather_sink, segment);
+	segment->fetches = fetches_new(segment->transfer, segment->gather, segment->window, &fetches_sink, segment);
 	return NULL;
 }
 
@@ -497,18 +345,10 @@ static bool on_answer(const struct message *message, enum err err, const char *w
 }
 
 /* Nodes that failed, with this segment or another, and nodes that are busy for us already. */
-static uint32_t list_excluded(const struct segment_get *segment, struct writer *w)
+static uint32_t write_excluded(const struct segment_get *segment, struct writer *w)
 {
-	struct item_node item;
-	uint32_t count = 0;
+	uint32_t count = segment->fetches == NULL ? 0 : fetches_write_nodes(segment->fetches, OWN_MAX, w);
 
-	for (const struct fetch *fetch = segment->fetches; fetch != NULL; fetch = fetch->next) {
-		if ((fetch->state != FETCH_FAILED && fetch->state != FETCH_RUNNING) || count == OWN_MAX)
-			continue;
-		item.node = fetch->permit.allocation.node;
-		fields_encode(&item_node_fields, &item, w);
-		count++;
-	}
 	if (!segment->desperate)
 		count += transfer_write_avoided(segment->transfer, w);
 	return count;
@@ -527,6 +367,7 @@ static void ask(struct segment_get *segment)
 	struct transfer *transfer = segment->transfer;
 	struct message message = {.type = MSG_GET_SEGMENT};
 	struct msg_get_segment *get = &message.get_segment;
+	uint32_t excluded;
 	uint8_t *list = memory_new(TRANSFER_EXCLUDED, sizeof(struct item_node));
 	struct writer w;
 
@@ -544,8 +385,8 @@ static void ask(struct segment_get *segment)
 		for (get->first = 0; !erasure_set_has(&segment->direct, get->first);)
 			get->first++;
 	}
-	get->excluded.count = list_excluded(segment, &w);
-	get->excluded = list_of(&w, get->excluded.count);
+	excluded = write_excluded(segment, &w);
+	get->excluded = list_of(&w, excluded);
 	segment->asks++;
 	segment->call = metadata_ask(transfer->uplink->metadata, &message, MSG_SEGMENT, on_answer, segment);
 	free(list);
@@ -568,7 +409,6 @@ static void plan(struct segment_get *segment)
 	if (first.stripe != last.stripe || last.unit - first.unit + 1 >= segment->range.layout.required)
 		return;
 	gather_wanted(&segment->range, first.stripe, &segment->direct);
-	segment->trimmed = true;
 }
 
 struct segment_get *segment_get_start(struct transfer *transfer, const struct segment_wanted *wanted, uint32_t window,

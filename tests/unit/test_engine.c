@@ -400,6 +400,20 @@ static void test_small_range_without_its_node(void **state)
 	world_free(world);
 }
 
+/* It does not fail, it does nothing: it is waited for a little, then done without. */
+static void test_small_range_from_a_silent_node(void **state)
+{
+	struct world *world = world_new(5, &full_policy);
+
+	(void)state;
+	assert_int_equal(put(world, "file", SEGMENT), ERR_OK);
+	reopen(world);
+	world->net->nodes[1].get = (struct fake_manner){FAKE_STALL, 0};
+	assert_range(world, "file", 9 * STRIPE + UNIT + 10, 9 * STRIPE + UNIT + 4106);
+	assert_int_equal(trace_total(world->uplink->trace, TRACE_FAILURES), 1);
+	world_free(world);
+}
+
 static void test_too_few_pieces_left(void **state)
 {
 	struct world *world = world_new(5, &full_policy);
@@ -576,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_error_that_is_none),
 		cmocka_unit_test(test_stalling_in_mid_stream),
 		cmocka_unit_test(test_small_range_without_its_node),
+		cmocka_unit_test(test_small_range_from_a_silent_node),
 		cmocka_unit_test(test_too_few_pieces_left),
 		cmocka_unit_test(test_bad_writers),
 		cmocka_unit_test(test_others_take_over_writing),
