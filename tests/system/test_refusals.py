@@ -5,6 +5,7 @@ The allocations are signed with the satellite's own key, which these tests read 
 
 import os
 import re
+import shutil
 import struct
 import time
 from pathlib import Path
@@ -429,6 +430,11 @@ def test_handshakes(bench):
         assert peer.ask("PING", at=1).name == "PONG"
 
 
+def is_sanitized():
+    """AddressSanitizer keeps freed memory for a while."""
+    return b"__asan_init" in Path(shutil.which("granary-node")).read_bytes()
+
+
 def test_a_reader_that_does_not_read(bench):
     """It costs the node no more than a few buffers, and nobody else anything."""
     data = os.urandom(64 * BLOCK)
@@ -440,7 +446,8 @@ def test_a_reader_that_does_not_read(bench):
             bench.get(peer, piece, 0, len(data), order=len(data))
         peers.append(peer)
     assert bench.read(piece, len(data)) == data
-    assert bench.node.rss() - idle < 20 * 1024 * 1024
+    if not is_sanitized():
+        assert bench.node.rss() - idle < 20 * 1024 * 1024
     for peer in peers:
         peer.close()
 
