@@ -2,6 +2,7 @@
 #include "common/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,9 +11,9 @@
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-/* Set once at start, before threads. */
-static const char *log_program = "granary";
-static enum log_level log_level = LOG_WARN;
+/* Atomic, because a SIGHUP may change the level while other threads write. */
+static const char *_Atomic log_program = "granary";
+static _Atomic enum log_level log_level = LOG_WARN;
 
 void log_setup(const char *program, enum log_level level)
 {
