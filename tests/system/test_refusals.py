@@ -6,6 +6,7 @@ The allocations are signed with the satellite's own key, which these tests read 
 import os
 import re
 import shutil
+import signal
 import struct
 import time
 from pathlib import Path
@@ -430,6 +431,57 @@ def test_handshakes(bench):
         assert peer.ask("PING", at=1).name == "PONG"
 
 
+@pytest.fixture
+def strict(bench):
+    """The same node with less patience and less memory."""
+    bench.node.stop()
+    bench.node.options = ["--first-timeout", "1s", "--pace-window", "1s", "--in-flight", "256KiB", "--requests", "3"]
+    bench.node.start()
+    yield bench
+    bench.node.stop()
+    bench.node.options = []
+    bench.node.start()
+
+
+def test_no_request(strict):
+    with strict.connect() as peer:
+        expect(peer, "timeout", 0)
+        assert peer.expect_closed() == []
+
+
+def test_too_slow(strict):
+    """An upload that does not go on, and a download that nobody orders for; the channel may stay."""
+    piece = strict.put(os.urandom(1000))
+    with strict.connect() as peer:
+        upload, _, _ = strict.begin_put(peer)
+        download = strict.get(peer, piece, 0, 1000)
+        answers = [peer.recv(), peer.recv()]
+        assert {a.request for a in answers} == {upload, download}
+        assert [a.fields["code"] for a in answers] == [CODES["timeout"]] * 2
+        assert peer.ask("PING", at=1).name == "PONG"
+
+
+def test_too_much(strict):
+    """Past the budget of memory an upload is told to come again, before its data; and past so many on a channel."""
+    with strict.connect() as peer, strict.connect() as other:
+        first = [strict.begin_put(peer, limit=200_000)[0] for _ in range(2)]
+        wire, allocation_hash, piece = strict.allocation(limit=200_000)
+        request = other.send("PUT", piece=piece, allocation=wire)
+        strict.send_piece(other, request, allocation_hash, b"too early")
+        expect(other, "busy", request)
+        for request in first:
+            peer.send("CANCEL", request)
+        assert peer.ask("PING", at=1).name == "PONG"
+        # The allocation was not used up. Giving back takes the node a moment.
+        def put_again():
+            again = other.send("PUT", piece=piece, allocation=wire)
+            strict.send_piece(other, again, allocation_hash, b"now")
+            return other.recv().name == "RECEIPT"
+        wait_until("there is room again", put_again)
+        requests = [strict.begin_put(peer, limit=10)[0] for _ in range(4)]
+        expect(peer, "busy", requests[3])
+
+
 def is_sanitized():
     """Sanitizers keep memory of their own."""
     program = Path(shutil.which("granary-node")).read_bytes()
@@ -451,6 +503,27 @@ def test_a_reader_that_does_not_read(bench):
         assert bench.node.rss() - idle < 20 * 1024 * 1024
     for peer in peers:
         peer.close()
+
+
+def test_stopping_ends_what_is_under_way(bench):
+    """SIGTERM: nobody new is let in, nothing new begins, and a transfer that goes on is finished."""
+    piece = bench.put(os.urandom(3 * BLOCK))
+    wire, allocation_hash, _ = bench.allocation(action=GET, piece=piece)
+    with bench.connect() as peer, bench.connect() as idle:
+        request = bench.get(peer, piece, 0, 3 * BLOCK, wire, allocation_hash, order=1)
+        assert peer.recv().fields["block"] == 0
+        bench.node.process.send_signal(signal.SIGTERM)
+        assert idle.expect_closed() == []
+        bench.get(peer, piece, 0, 1)
+        expect(peer, "shutdown")
+        with pytest.raises(OSError):
+            bench.connect()
+        peer.send("ORDER", request, order=bench.order(allocation_hash, 3 * BLOCK))
+        assert [peer.recv().name for _ in range(3)] == ["DATA", "DATA", "GET_END"]
+        assert peer.expect_closed() == []
+    assert bench.node.process.wait(timeout=20) == 0
+    bench.node.process = None
+    bench.node.start()
 
 
 def test_uploads_left_alone_give_their_room_back(bench):
