@@ -106,7 +106,9 @@ static void print_status(const json_t *json)
 		printf("           read-only: %s\n", text_of(space, "reason"));
 	printf("orders     %" PRIu64 " unsettled, %" PRIu64 " settled, %" PRIu64 " rejected\n",
 	       number_of(orders, "unsettled"), number_of(orders, "settled"), number_of(orders, "rejected"));
-	json_array_foreach(json_object_get(json, "satellites"), i, satellite) print_satellite(satellite);
+	json_array_foreach(json_object_get(json, "satellites"), i, satellite) {
+		print_satellite(satellite);
+	}
 }
 
 int node_status(struct options *options)
@@ -152,8 +154,9 @@ int node_settle(struct options *options)
 		return complain(why);
 	if (option_flag(options, "json"))
 		print_json(json);
-	json_array_foreach(json_object_get(json, "satellites"), i, outcome) all =
-		print_outcome(outcome, option_flag(options, "json")) && all;
+	json_array_foreach(json_object_get(json, "satellites"), i, outcome) {
+		all = print_outcome(outcome, option_flag(options, "json")) && all;
+	}
 	json_decref(json);
 	return all ? 0 : 1;
 }

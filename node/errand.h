@@ -35,7 +35,7 @@ bool errand_wait(struct errand *errand, const bool *done);
 enum err errand_lost(const struct errand *errand, char why[ERRAND_MESSAGE]);
 /* Ask one thing that has one answer, of this type. ERROR gives its nearest enum err; anything else ERR_PROTOCOL; words
  * go to `why`. *ret is valid inside `take` only. */
-enum err errand_ask(struct errand *errand, struct message *question, enum message_type answer,
+enum err errand_ask(struct errand *errand, struct message *message, enum message_type answer,
 		    void (*take)(const struct message *answer, void *arg), void *arg,
 		    char why[ERRAND_MESSAGE]) WARN_UNUSED;
 

@@ -113,8 +113,7 @@ static struct request *find_request(struct session *session, uint32_t number)
 {
 	struct request *request;
 
-	DL_FOREACH(session->requests, request)
-	{
+	DL_FOREACH(session->requests, request) {
 		if (request->number == number)
 			return request;
 	}
@@ -243,8 +242,7 @@ static void on_drained(struct peer *peer, void *arg)
 		session->choked = false;
 		session_resume(session);
 	}
-	DL_FOREACH_SAFE(session->requests, request, next)
-	{
+	DL_FOREACH_SAFE(session->requests, request, next) {
 		if (request->verb->drained != NULL)
 			request->verb->drained(request);
 	}
@@ -262,8 +260,9 @@ static void on_closed(struct peer *peer, enum err err, const char *why, void *ar
 	log_event(LOG_DEBUG, "closed", "reason=%s why=%s", err_name(err), log_quote(why, text, sizeof(text)));
 	session->closing = true;
 	session->channel = NULL;
-	DL_FOREACH_SAFE(session->requests, request, next)
-	request_stop(request);
+	DL_FOREACH_SAFE(session->requests, request, next) {
+		request_stop(request);
+	}
 	DL_DELETE(worker->sessions, session);
 	metrics_add(worker->parts->metrics, STAT_SESSIONS, UINT64_MAX); /* one less */
 	event_free(session->timer);
@@ -294,8 +293,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	assert(session->magic == SESSION_MAGIC);
-	DL_FOREACH_SAFE(session->requests, request, next)
-	{
+	DL_FOREACH_SAFE(session->requests, request, next) {
 		if (!is_slow(request, now))
 			continue;
 		log_event(LOG_INFO, "slow", "peer=%s verb=%s moved=%llu", channel_remote_host(session->channel),
@@ -342,8 +340,9 @@ void session_each(struct worker *worker, void (*call)(struct session *session))
 {
 	struct session *session, *next;
 
-	DL_FOREACH_SAFE(worker->sessions, session, next)
-	call(session);
+	DL_FOREACH_SAFE(worker->sessions, session, next) {
+		call(session);
+	}
 }
 
 void session_drain(struct session *session)

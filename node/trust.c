@@ -84,8 +84,7 @@ static enum err read_pins(struct trust *trust, const char *text)
 
 	if (json_integer_value(json_object_get(root, "version")) != FILE_VERSION || !json_is_array(list))
 		err = ERR_FORMAT;
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach(list, i, item) {
 		if (err == ERR_OK)
 			err = read_pin(item, &pin);
 		if (err == ERR_OK)
