@@ -130,16 +130,53 @@ def test_expired_object_is_gone(client, shared_network):
     assert facts["expires"] - facts["created"] in range(7195, 7206)
 
 
-def test_damaged_piece_is_read_around(network):
-    """A node whose disk forgets everything is no reason to fail."""
+def granary(client, *words):
+    """A copy that the test feeds or drains at its leisure."""
+    return subprocess.Popen(["granary", words[0], "--dir", str(client.dir), *words[1:]], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_nodes_lost_in_mid_stream(network):
+    """Two nodes die while a file is read, two more while one is written: others take over."""
     client = network.client()
-    client.run("mb", "granary://damage")
-    data = os.urandom(12 * MIB)
-    client.put(data, "granary://damage/file")
+    client.run("mb", "granary://lost")
+    data = os.urandom(40 * MIB)
+    client.put(data, "granary://lost/read")
+    reader = granary(client, "cat", "granary://lost/read")
+    begin = reader.stdout.read(MIB)
     for node in network.nodes[:2]:
         node.kill()
-    assert client.get("granary://damage/file") == data
-    assert client.get("granary://damage/file", "--range", "5000000-5004095") == data[5000000:5004096]
+    assert begin + reader.stdout.read() == data
+    assert reader.wait(timeout=60) == 0
+
+    writer = granary(client, "cp", "-", "granary://lost/written")
+    writer.stdin.write(data[:20 * MIB])
+    for node in network.nodes[2:4]:
+        node.kill()
+    writer.stdin.write(data[20 * MIB:])
+    writer.stdin.close()
+    assert writer.wait(timeout=60) == 0, writer.stderr.read().decode()
+    assert client.get("granary://lost/written") == data
+    at = 33 * MIB
+    assert client.get("granary://lost/written", "--range", f"{at}-{at + 4095}") == data[at:at + 4096]
+
+
+def test_progress_is_for_terminals(client):
+    """A line on a terminal, with size, rate and time left; nothing into a pipe."""
+    terminal, other = os.openpty()
+    words = ["granary", "cp", "--dir", str(client.dir), "-", "granary://copies/shown"]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stderr=other)
+    os.close(other)
+    seen = b""
+    while not re.search(rb"put  [0-9.]+ [kKMG]?B  [0-9.]+ [kKMG]?B/s", seen):
+        process.stdin.write(os.urandom(MIB))
+        process.stdin.flush()
+        seen += os.read(terminal, 4096)
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+    os.close(terminal)
+    piped = subprocess.run([*words[:4], "granary://copies/shown", "-"], capture_output=True, check=True)
+    assert piped.stderr == b"" and len(piped.stdout) >= MIB
 
 
 @pytest.mark.parametrize("words", [
