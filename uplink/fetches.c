@@ -140,17 +140,26 @@ void fetches_widen(struct fetches *fetches)
 	}
 }
 
+/* Of those that run, the one that got least. */
+static struct fetch *find_last(const struct fetches *fetches)
+{
+	struct fetch *last = NULL;
+
+	for (struct fetch *fetch = fetches->first; fetch != NULL; fetch = fetch->next) {
+		if (fetch->state == FETCH_RUNNING && (last == NULL || fetch->got < last->got))
+			last = fetch;
+	}
+	return last;
+}
+
 void fetches_trim(struct fetches *fetches, uint32_t most)
 {
 	fetches->trimmed = true;
 	for (uint32_t running = fetches_count(fetches); running > most; running--) {
-		struct fetch *least = NULL;
+		struct fetch *last = find_last(fetches);
 
-		for (struct fetch *fetch = fetches->first; fetch != NULL; fetch = fetch->next) {
-			if (fetch->state == FETCH_RUNNING && (least == NULL || fetch->got < least->got))
-				least = fetch;
-		}
-		stop(least, FETCH_DROPPED);
+		assert(last != NULL);
+		stop(last, FETCH_DROPPED);
 	}
 	fetches_widen(fetches);
 }

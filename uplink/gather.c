@@ -214,18 +214,18 @@ static bool would_complete(const struct gather *gather, const struct gather_stri
 	return is_subset(&stripe->wanted, have) || erasure_set_count(have) >= gather->range.layout.required;
 }
 
-void gather_add(struct gather *gather, uint32_t index, uint32_t unit, uint8_t *data)
+void gather_add(struct gather *gather, uint32_t stripe, uint32_t unit, uint8_t *data)
 {
-	struct gather_stripe *stripe = &gather->stripes[index];
+	struct gather_stripe *into = &gather->stripes[stripe];
 
-	assert(index >= gather->first && index <= gather->last && unit < gather->transfer->policy.total);
-	if (stripe->complete || erasure_set_has(&stripe->have, unit)) {
+	assert(stripe >= gather->first && stripe <= gather->last && unit < gather->transfer->policy.total);
+	if (into->complete || erasure_set_has(&into->have, unit)) {
 		buffers_give(gather->transfer->uplink->blocks, data);
 		return;
 	}
-	stripe->units[unit] = data;
-	erasure_set_add(&stripe->have, unit);
-	stripe->complete = would_complete(gather, stripe, &stripe->have);
+	into->units[unit] = data;
+	erasure_set_add(&into->have, unit);
+	into->complete = would_complete(gather, into, &into->have);
 	gather_retry(gather);
 }
 
