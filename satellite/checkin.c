@@ -74,7 +74,7 @@ static void dial(void *arg)
 		       checkin);
 }
 
-void checkin_start(struct session *session, const struct message *message)
+void checkin_begin(struct session *session, const struct message *message)
 {
 	struct checkin *checkin = memory_new(1, sizeof(*checkin));
 

@@ -6,6 +6,6 @@
 
 #include "satellite/session.h"
 
-void checkin_start(struct session *session, const struct message *message);
+void checkin_begin(struct session *session, const struct message *message);
 
 #endif

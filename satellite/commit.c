@@ -53,7 +53,7 @@ static enum err find_segment(struct database *db, void *arg)
 	struct commit *commit = arg;
 	struct work *work = commit->work;
 	const struct msg_commit_segment *m = &work->message->commit_segment;
-	enum err err = segments_find(db, &m->segment, &commit->segment);
+	enum err err = segments_get(db, &m->segment, &commit->segment);
 
 	if (err == ERR_NOT_FOUND)
 		return work_refuse(work, REFUSAL_NOT_FOUND, "segment: no such segment");

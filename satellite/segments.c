@@ -82,7 +82,7 @@ static enum err read_segment(struct query *q, struct segment *ret)
 	return err;
 }
 
-enum err segments_find(struct database *db, const struct bytes32 *id, struct segment *ret)
+enum err segments_get(struct database *db, const struct bytes32 *id, struct segment *ret)
 {
 	struct query *q = database_query(db, "SELECT " SEGMENT_COLUMNS " FROM segments WHERE segment = $segment");
 	enum err err;
@@ -170,11 +170,11 @@ static enum err insert_pieces(struct database *db, const struct bytes32 *segment
  * once more when the allocations have lapsed. */
 static enum err drop_offers(struct database *db, const struct bytes32 *segment)
 {
-	struct query *q = database_query(
-		db, "INSERT INTO deletions (node, piece, ends, due, again, tries) "
-		    "SELECT o.node, o.piece, $now, $now + 10, s.expires, 0 FROM offers o "
-		    "JOIN segments s ON s.segment = o.segment WHERE o.segment = $segment AND NOT EXISTS "
-		    "(SELECT 1 FROM pieces p WHERE p.segment = o.segment AND p.number = o.number)");
+	struct query *q =
+		database_query(db, "INSERT INTO deletions (node, piece, ends, due, again, tries) "
+				   "SELECT o.node, o.piece, $now, $now + 10, s.expires, 0 FROM offers o "
+				   "JOIN segments s ON s.segment = o.segment WHERE o.segment = $segment AND NOT EXISTS "
+				   "(SELECT 1 FROM pieces p WHERE p.segment = o.segment AND p.number = o.number)");
 	enum err err;
 
 	query_int(q, "now", clock_wall());

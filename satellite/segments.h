@@ -64,7 +64,7 @@ enum err segments_insert(struct database *db, const struct segment *segment) WAR
 enum err segments_insert_offers(struct database *db, const struct bytes32 *segment, const struct offer *offers,
 				size_t count) WARN_UNUSED;
 /* By id, in any state. ERR_NOT_FOUND. */
-enum err segments_find(struct database *db, const struct bytes32 *id, struct segment *ret) WARN_UNUSED;
+enum err segments_get(struct database *db, const struct bytes32 *id, struct segment *ret) WARN_UNUSED;
 /* The committed one of this number. ERR_NOT_FOUND. */
 enum err segments_find_committed(struct database *db, const struct bytes32 *version, uint32_t number,
 				 struct segment *ret) WARN_UNUSED;

@@ -80,7 +80,7 @@ static void on_request(struct peer *peer, const struct message *message, void *a
 	if (session->hanging_up) {
 		peer_refuse(peer, message->request, REFUSAL_SHUTDOWN, NULL);
 	} else if (message->type == MSG_CHECK_IN) {
-		checkin_start(session, message);
+		checkin_begin(session, message);
 	} else if (message->type == MSG_SETTLE) {
 		settling_begin(session, message);
 	} else if (message->type == MSG_SETTLE_ORDERS) {
@@ -175,7 +175,7 @@ void session_answer(struct session *session, const struct reply *reply)
 		channel_send(peer_channel(session->peer), message);
 }
 
-void session_refuse(struct session *session, uint32_t request, enum refusal code, const char *why)
+void session_answer_refusal(struct session *session, uint32_t request, enum refusal code, const char *why)
 {
 	if (session->peer != NULL)
 		peer_refuse(session->peer, request, code, why == NULL ? NULL : "%s", why);

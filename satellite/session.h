@@ -24,7 +24,7 @@ void session_hang_up(struct session *session);
 void session_hold(struct session *session);
 void session_let_go(struct session *session);
 void session_answer(struct session *session, const struct reply *reply);
-void session_refuse(struct session *session, uint32_t request, enum refusal code, const char *why);
+void session_answer_refusal(struct session *session, uint32_t request, enum refusal code, const char *why);
 struct server *session_server(struct session *session);
 const struct caller *session_caller(const struct session *session);
 /* The settlements that arrive in parts (satellite/settling.h). */

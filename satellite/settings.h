@@ -25,7 +25,7 @@ struct settings {
 	uint32_t audit_samples;	      /* leaves of each piece */
 	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
 	unsigned audit_threads;
-	unsigned threads;	      /* that run verbs; 0 was replaced by the number of processors */
+	unsigned threads; /* that run verbs; 0 was replaced by the number of processors */
 };
 
 /* Check and convert. On failure `why` gets a sentence that names the option. A real network must name its chain and

@@ -90,15 +90,17 @@ void settling_begin(struct session *session, const struct message *message)
 	for (settling = *session_settlings(session); settling != NULL; settling = settling->next)
 		open++;
 	if (open >= SETTLINGS_AT_ONCE) {
-		session_refuse(session, message->request, REFUSAL_BUSY, "too many settlements at once");
+		session_answer_refusal(session, message->request, REFUSAL_BUSY, "too many settlements at once");
 		return;
 	}
 	if (find(session, message->request) != NULL) {
-		session_refuse(session, message->request, REFUSAL_PROTOCOL, "a settlement has this request number");
+		session_answer_refusal(session, message->request, REFUSAL_PROTOCOL,
+				       "a settlement has this request number");
 		return;
 	}
 	if (typed_decode(&typed_settlement, message->settle.settlement, &settlement, &signature) != ERR_OK) {
-		session_refuse(session, message->request, REFUSAL_MALFORMED, "settlement: not a signed Settlement");
+		session_answer_refusal(session, message->request, REFUSAL_MALFORMED,
+				       "settlement: not a signed Settlement");
 		return;
 	}
 	settling = memory_new(1, sizeof(*settling));
@@ -167,8 +169,8 @@ static void end_part(void *arg)
 		if (settling->checking == 0)
 			free_settling(settling);
 	} else if (part->bad) {
-		session_refuse(settling->session, settling->request, REFUSAL_MALFORMED,
-			       "orders: not signed Allocations and Orders");
+		session_answer_refusal(settling->session, settling->request, REFUSAL_MALFORMED,
+				       "orders: not signed Allocations and Orders");
 		drop(settling);
 	} else {
 		if (part->count > 0)
@@ -189,11 +191,13 @@ void settling_add(struct session *session, const struct message *message)
 	struct part *part;
 
 	if (settling == NULL || settling->complete) {
-		session_refuse(session, message->request, REFUSAL_PROTOCOL, "no SETTLE with this request number");
+		session_answer_refusal(session, message->request, REFUSAL_PROTOCOL,
+				       "no SETTLE with this request number");
 		return;
 	}
 	if (count > SETTLE_ORDERS_MAX - settling->count) {
-		session_refuse(session, message->request, REFUSAL_TOO_LONG, "orders: more than 50000 in a settlement");
+		session_answer_refusal(session, message->request, REFUSAL_TOO_LONG,
+				       "orders: more than 50000 in a settlement");
 		drop(settling);
 		return;
 	}

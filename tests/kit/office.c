@@ -29,7 +29,22 @@ static void open_desk(struct office *office)
 	must(err == ERR_OK);
 }
 
+static void enrol(struct office *office, const struct key *key)
+{
+	struct message message = {.type = MSG_ENROL};
+	uint8_t code[CLIENTS_CODE];
+
+	must(clients_grant(office->desk->db, clock_wall(), 60, code) == ERR_OK);
+	message.enrol.code = bytes_of(code, sizeof(code));
+	must(office_ask(office, key, &message) == REFUSAL_NONE);
+}
+
 void office_open(struct office *office, const char *redundancy)
+{
+	office_open_with(office, redundancy, key_generate(), key_generate());
+}
+
+void office_open_with(struct office *office, const char *redundancy, struct key *satellite, struct key *client)
 {
 	static const struct address no_contract;
 	const char *why;
@@ -51,9 +66,10 @@ void office_open(struct office *office, const char *redundancy)
 	};
 	must(redundancy_parse(redundancy, &office->settings.redundancy, &why) == ERR_OK);
 	domain_init(&office->settings.domain, SETTINGS_TEST_CHAIN, &no_contract);
-	office->key = key_generate();
+	office->key = satellite;
 	open_desk(office);
-	office->client = office_new_client(office);
+	office->client = client;
+	enrol(office, client);
 }
 
 static void remove_dir(const char *dir)
@@ -134,54 +150,62 @@ bool office_answer(struct office *office, struct message *ret)
 
 struct key *office_new_client(struct office *office)
 {
-	struct message enrol = {.type = MSG_ENROL};
 	struct key *key = key_generate();
-	uint8_t code[CLIENTS_CODE];
 
-	must(clients_grant(office->desk->db, clock_wall(), 60, code) == ERR_OK);
-	enrol.enrol.code = bytes_of(code, sizeof(code));
-	must(office_ask(office, key, &enrol) == REFUSAL_NONE);
+	enrol(office, key);
 	return key;
 }
 
-/* Both halves of a check-in; host NULL: not reached. */
-static void check_in(struct office *office, unsigned index, const char *host, uint64_t available)
+/* Both halves of a check-in. */
+static void check_in(struct office *office, unsigned index, const struct hostport *at, uint64_t available, bool reached)
 {
 	struct message message = {.type = MSG_CHECK_IN};
 	struct caller caller = caller_of(office->nodes[index]);
 	char endpoint[HOSTPORT_TEXT];
-	struct hostport dial, at;
+	struct hostport dial;
 	struct reply reply;
 	struct work work;
 
-	snprintf(at.host, sizeof(at.host), "%s", host == NULL ? "192.0.2.1" : host);
-	at.port = (uint16_t)(7000 + index);
-	hostport_print(&at, endpoint);
+	hostport_print(at, endpoint);
 	message.check_in.version = bytes_of_text("test");
 	message.check_in.endpoint = bytes_of_text(endpoint);
 	message.check_in.available = available;
 	reply_init(&reply, 1);
 	work = (struct work){.desk = office->desk, .caller = &caller, .message = &message, .reply = &reply};
 	must(registry_check_in(&work, &dial) == ERR_OK);
-	must(registry_dialled(&work, host, "") == ERR_OK);
+	must(registry_dialled(&work, reached ? at->host : NULL, "") == ERR_OK);
 	reply_free(&reply);
 }
 
 unsigned office_add_node(struct office *office, const char *host, uint64_t available)
 {
 	unsigned index = office->node_count++;
+	struct hostport at = {.port = (uint16_t)(7000 + index)};
 
 	must(index < OFFICE_NODES);
+	snprintf(at.host, sizeof(at.host), "%s", host);
 	office->nodes[index] = key_generate();
-	check_in(office, index, host, available);
+	check_in(office, index, &at, available, true);
+	return index;
+}
+
+unsigned office_add_listening_node(struct office *office, struct key *key, const struct hostport *at)
+{
+	unsigned index = office->node_count++;
+
+	must(index < OFFICE_NODES);
+	office->nodes[index] = key;
+	check_in(office, index, at, UINT64_C(1) << 40, true);
 	return index;
 }
 
 void office_lose_node(struct office *office, const struct address *node)
 {
+	const struct hostport nowhere = {"192.0.2.1", 1};
+
 	for (unsigned i = 0; i < office->node_count; i++)
 		if (address_equal(key_address(office->nodes[i]), node))
-			check_in(office, i, NULL, 0);
+			check_in(office, i, &nowhere, 0, false);
 }
 
 uint32_t office_pieces(struct office *office, struct message *ret_first, struct office_piece ret[OFFICE_PIECES])
@@ -314,6 +338,27 @@ struct bytes32 office_store(struct office *office, const char *bucket, struct by
 				   clock_wall()) == REFUSAL_NONE);
 	must(office_commit_object(office, &version, 1, plain_size) == REFUSAL_NONE);
 	return version;
+}
+
+static enum err execute(struct database *db, void *arg)
+{
+	return query_run(database_query(db, arg));
+}
+
+void office_execute(struct office *office, const char *sql)
+{
+	must(database_transaction(office->desk->db, execute, (char *)(uintptr_t)sql) == ERR_OK);
+}
+
+uint64_t office_number(struct office *office, const char *sql)
+{
+	struct query *q = database_query(office->desk->db, sql);
+	uint64_t number;
+
+	must(query_one(q) == ERR_OK);
+	number = query_get_int(q, 0);
+	query_reset(q);
+	return number;
 }
 
 size_t office_path(const char *text, uint8_t out[256])

@@ -29,6 +29,8 @@ struct office {
 
 /* Policy as text, "2/3/4/6". Aborts when anything fails, as all here does: a test could not go on. */
 void office_open(struct office *office, const char *redundancy);
+/* The same with these keys of the satellite and of its first client, which become the office's. */
+void office_open_with(struct office *office, const char *redundancy, struct key *satellite, struct key *client);
 void office_close(struct office *office);
 /* Close the database and open it again, as a restart would. */
 void office_reopen(struct office *office);
@@ -37,6 +39,8 @@ void office_reopen(struct office *office);
 struct key *office_new_client(struct office *office);
 /* A new node with so many bytes available, reached at this numeric address. Returns its index. */
 unsigned office_add_node(struct office *office, const char *host, uint64_t available);
+/* A node that listens somewhere; its key becomes the office's. */
+unsigned office_add_listening_node(struct office *office, struct key *key, const struct hostport *at);
 /* It checks in again, and is not reached. */
 void office_lose_node(struct office *office, const struct address *node);
 
@@ -75,6 +79,11 @@ enum refusal office_commit_object(struct office *office, const struct bytes32 *v
 				  uint64_t plain_size);
 /* All of it: an object of one segment; its version. */
 struct bytes32 office_store(struct office *office, const char *bucket, struct bytes path, uint64_t plain_size);
+
+/* Run a statement without parameters, in a transaction. */
+void office_execute(struct office *office, const char *sql);
+/* The number that a query answers. */
+uint64_t office_number(struct office *office, const char *sql);
 
 /* "a/b" as encrypted components, each being its own text. The length is returned. */
 size_t office_path(const char *text, uint8_t out[256]);

@@ -1,0 +1,402 @@
+/*
+ * Audits and deletions against a real node in the same process: what it proves, what is lost, what cannot be reached,
+ * what it deletes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+#include "common/random.h"
+#include "satellite/auditor.h"
+#include "satellite/deleter.h"
+#include "satellite/tallies.h"
+#include "tests/kit/farm.h"
+#include "tests/kit/office.h"
+#include "uplink/segment.h"
+
+#define PLAIN 100000
+#define OBJECTS 3
+
+/* Policy 1/1/1/1 and one real node, which holds a piece of each object. */
+struct fixture {
+	struct farm farm;
+	struct office office;
+	struct round round;
+	uint64_t piece_size;
+};
+
+static struct key *copy_key(const struct key *key)
+{
+	uint8_t secret[32];
+	struct key *copy = NULL;
+
+	key_export_secret(key, secret);
+	assert_int_equal(key_from_secret(secret, &copy), ERR_OK);
+	return copy;
+}
+
+static struct bytes name(int number)
+{
+	static uint8_t path[256];
+	char text[2] = {(char)('a' + number), 0};
+
+	return bytes_of(path, office_path(text, path));
+}
+
+static void commit(struct fixture *f, const struct bytes32 *segment, struct bytes receipt)
+{
+	static const uint8_t wrapped[MESSAGE_WRAPPED_KEY];
+	struct message message = {.type = MSG_COMMIT_SEGMENT};
+	struct item_receipt item = {.number = 0, .receipt = receipt};
+	uint8_t items[1024];
+	struct writer list;
+
+	writer_init(&list, items, sizeof(items));
+	fields_encode(&item_receipt_fields, &item, &list);
+	message.commit_segment = (struct msg_commit_segment){*segment, PLAIN, f->piece_size,
+							     bytes_of(wrapped, sizeof(wrapped)), list_of(&list, 1)};
+	assert_int_equal(office_ask(&f->office, f->office.client, &message), REFUSAL_NONE);
+}
+
+static void store_object(struct fixture *f, int number)
+{
+	struct office_piece pieces[OFFICE_PIECES];
+	struct bytes32 version = office_begin_object(&f->office, "films", name(number), 0), segment;
+	struct peer *peer = farm_dial(&f->farm, f->farm.client);
+	struct talk talk = {0};
+	uint8_t *data = malloc(f->piece_size);
+	uint32_t count;
+
+	random_bytes(data, f->piece_size);
+	segment = office_begin_segment(&f->office, &version, 0, pieces, &count);
+	assert_int_equal(count, 1);
+	farm_put(&f->farm, peer, &pieces[0].allocation, data, f->piece_size, &talk);
+	assert_int_equal(talk.err, ERR_OK);
+	assert_int_equal(talk.code, REFUSAL_NONE);
+	commit(f, &segment, bytes_of(talk.signed_thing, talk.signed_len));
+	assert_int_equal(office_commit_object(&f->office, &version, 1, PLAIN), REFUSAL_NONE);
+	talk_free(&talk);
+	peer_finish(peer);
+	free(data);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct segment_layout layout;
+
+	farm_new(&f->farm, UINT64_C(1) << 30);
+	office_open_with(&f->office, "1/1/1/1", copy_key(f->farm.satellite), copy_key(f->farm.client));
+	office_add_listening_node(&f->office, copy_key(f->farm.node), &f->farm.endpoint.at);
+	office_make_bucket(&f->office, "films");
+	assert_int_equal(segment_plan(PLAIN, 1, &layout), ERR_OK);
+	f->piece_size = layout.piece_size;
+	for (int i = 0; i < OBJECTS; i++)
+		store_object(f, i);
+	round_init(&f->round, f->office.desk);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	round_end(&f->round);
+	office_close(&f->office);
+	farm_free(&f->farm);
+	free(f);
+	return 0;
+}
+
+/* One batch of the continuous round. */
+static void audit(struct fixture *f, struct audit_batch *ret)
+{
+	office_execute(&f->office, "UPDATE audit_rounds SET due = 0");
+	assert_int_equal(auditor_do_due(&f->round, ret), ERR_OK);
+}
+
+static void check_tally(struct fixture *f, uint64_t passed, uint64_t failed, uint64_t stored)
+{
+	struct tallies tallies;
+
+	assert_int_equal(tallies_collect(f->office.desk, clock_wall(), &tallies), ERR_OK);
+	assert_int_equal(tallies.count, 1);
+	assert_int_equal(tallies.nodes[0].audits_passed, passed);
+	assert_int_equal(tallies.nodes[0].audits_failed, failed);
+	assert_int_equal(tallies.nodes[0].stored_bytes, stored);
+	/* Every proven piece was worth two leaves, the last of which may be short. */
+	assert_in_range(tallies.nodes[0].tally.audit, passed * 1024, passed * 2048);
+	tallies_free(&tallies);
+}
+
+static void test_proven(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+	struct signature signature;
+	struct audit transcript;
+
+	audit(f, &batch);
+	assert_int_equal(batch.count, OBJECTS);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS);
+	assert_int_equal(
+		typed_decode(&typed_audit, bytes_of(batch.transcript, batch.transcript_len), &transcript, &signature),
+		ERR_OK);
+	assert_int_equal(typed_verify(&typed_audit, &transcript, &f->office.settings.domain, &signature,
+				      key_address(f->farm.node)),
+			 REFUSAL_NONE);
+	assert_int_equal(transcript.bytes, batch.bytes);
+	audits_batch_free(&batch);
+	check_tally(f, OBJECTS, 0, OBJECTS * f->piece_size);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings"), 0);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE verdict = 1 AND audited > 0"),
+			 OBJECTS);
+	/* It is not due again before its share of the period has passed. */
+	assert_int_equal(auditor_do_due(&f->round, &batch), ERR_NOT_FOUND);
+}
+
+/* The root that the satellite knows is another: the node's proof does not lead to it. */
+static void test_corrupt(void **state)
+{
+	struct fixture *f = *state;
+	struct message get = {.type = MSG_GET_SEGMENT}, first;
+	struct office_piece pieces[OFFICE_PIECES];
+	struct audit_batch batch;
+
+	office_execute(&f->office,
+		       "UPDATE pieces SET root = zeroblob(32) WHERE piece = (SELECT MIN(piece) FROM pieces)");
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS - 1);
+	assert_int_equal(batch.verdicts[AUDITED_CORRUPT], 1);
+	audits_batch_free(&batch);
+	assert_int_equal(office_number(&f->office, "SELECT verdict FROM findings"), AUDITED_CORRUPT);
+	check_tally(f, OBJECTS - 1, 1, (OBJECTS - 1) * f->piece_size);
+	/* What is lost is neither asked for nor offered any more. */
+	audit(f, &batch);
+	assert_int_equal(batch.count, OBJECTS - 1);
+	audits_batch_free(&batch);
+	for (int i = 0; i < OBJECTS; i++) {
+		struct message object = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), name(i)}},
+			       answer;
+
+		assert_int_equal(office_ask(&f->office, f->office.client, &object), REFUSAL_NONE);
+		assert_true(office_answer(&f->office, &answer));
+		get.get_segment.version = answer.object.version;
+		assert_int_equal(office_ask(&f->office, f->office.client, &get), REFUSAL_NONE);
+		if (office_pieces(&f->office, &first, pieces) == 0)
+			return;
+	}
+	fail_msg("the lost piece is still offered");
+}
+
+static void test_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	office_execute(&f->office, "UPDATE pieces SET piece = root WHERE piece = "
+				   "(SELECT MAX(piece) FROM pieces)");
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS - 1);
+	assert_int_equal(batch.verdicts[AUDITED_MISSING], 1);
+	audits_batch_free(&batch);
+	check_tally(f, OBJECTS - 1, 1, (OBJECTS - 1) * f->piece_size);
+}
+
+/* One party's word: it costs nothing but the proof. */
+static void test_unreachable(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	farm_stop(&f->farm);
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_UNREACHABLE], OBJECTS);
+	assert_int_equal(batch.transcript_len, 0);
+	assert_int_equal(batch.bytes, 0);
+	audits_batch_free(&batch);
+	check_tally(f, 0, 0, OBJECTS * f->piece_size);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), 0);
+	farm_start(&f->farm);
+	office_add_listening_node(&f->office, copy_key(f->farm.node), &f->farm.endpoint.at);
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS);
+	audits_batch_free(&batch);
+}
+
+/* A node that is at another's endpoint is not that node. */
+static void test_impostor(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	office_execute(&f->office,
+		       "UPDATE nodes SET id = x'0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'");
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_UNREACHABLE], OBJECTS);
+	audits_batch_free(&batch);
+}
+
+/* A piece deleted while it was being asked for is nobody's failure. */
+static void test_deleted_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	audits_batch_init(&batch, key_address(f->farm.node), 10);
+	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
+	assert_int_equal(batch.count, OBJECTS);
+	office_execute(&f->office, "DELETE FROM pieces WHERE piece = (SELECT MIN(piece) FROM pieces)");
+	batch.pieces[0].verdict = AUDITED_MISSING;
+	batch.pieces[1].verdict = AUDITED_LATE;
+	batch.pieces[2].verdict = AUDITED_PROVEN;
+	assert_int_equal(audits_record(f->office.desk->db, &batch), ERR_OK);
+	assert_int_equal(batch.verdicts[AUDITED_MISSING], 0);
+	assert_int_equal(batch.verdicts[AUDITED_LATE], 1);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], 1);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings"), 1);
+	audits_batch_free(&batch);
+}
+
+static void test_whole_sample(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+	uint32_t draws = 0;
+
+	audits_batch_init(&batch, key_address(f->farm.node), 30);
+	assert_int_equal(audits_draw_pieces(f->office.desk->db, &batch, 30), ERR_OK);
+	for (uint32_t i = 0; i < batch.count; i++)
+		draws += batch.pieces[i].samples;
+	assert_in_range(batch.count, 1, OBJECTS);
+	assert_int_equal(draws, 30);
+	assert_int_equal(auditor_challenge(&f->round, &batch), ERR_OK);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], batch.count);
+	audits_batch_free(&batch);
+}
+
+/* What one claimant works on no other takes. */
+static void test_leased(void **state)
+{
+	struct fixture *f = *state;
+	struct lease_holder other = {{1}};
+	struct audit_batch batch;
+	char address[KEY_ADDRESS_TEXT], work[64] = "audit ";
+	bool taken = false;
+
+	address_to_text(key_address(f->farm.node), address);
+	for (size_t i = 0; i < 40; i++)
+		work[6 + i] =
+			(char)(address[2 + i] >= 'A' && address[2 + i] <= 'F' ? address[2 + i] + 32 : address[2 + i]);
+	assert_int_equal(lease_take(f->office.desk->db, &other, work, clock_wall(), 60, &taken), ERR_OK);
+	assert_true(taken);
+	assert_int_equal(auditor_do_due(&f->round, &batch), ERR_NOT_FOUND);
+	assert_int_equal(lease_take(f->office.desk->db, &f->round.holder, work, clock_wall(), 60, &taken), ERR_OK);
+	assert_false(taken);
+	/* Its time over, anyone may. */
+	assert_int_equal(lease_take(f->office.desk->db, &f->round.holder, work, clock_wall() + 61, 60, &taken), ERR_OK);
+	assert_true(taken);
+	assert_int_equal(lease_give_back(f->office.desk->db, &other, work), ERR_OK);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM leases"), 1);
+	assert_int_equal(lease_give_back(f->office.desk->db, &f->round.holder, work), ERR_OK);
+	audit(f, &batch);
+	assert_int_equal(batch.count, OBJECTS);
+	audits_batch_free(&batch);
+}
+
+static void remove_all(struct fixture *f)
+{
+	for (int i = 0; i < OBJECTS; i++) {
+		struct message message = {.type = MSG_REMOVE_OBJECT, .get_object = {bytes_of_text("films"), name(i)}};
+
+		assert_int_equal(office_ask(&f->office, f->office.client, &message), REFUSAL_NONE);
+		assert_int_equal(deleter_take_apart(f->office.desk), ERR_OK);
+	}
+	assert_int_equal(deleter_take_apart(f->office.desk), ERR_NOT_FOUND);
+}
+
+static void test_deletion(void **state)
+{
+	struct fixture *f = *state;
+	struct store_space space;
+
+	store_space(f->farm.parts.store, &space);
+	assert_int_equal(space.pieces, OBJECTS);
+	remove_all(f);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM ended"), OBJECTS);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), OBJECTS);
+	assert_int_equal(deleter_send(&f->round), ERR_OK);
+	assert_int_equal(deleter_send(&f->round), ERR_NOT_FOUND);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), 0);
+	store_space(f->farm.parts.store, &space);
+	assert_int_equal(space.pieces, 0);
+	check_tally(f, 0, 0, 0);
+}
+
+/* A node that is away is told when it is back. */
+static void test_deletion_is_retried(void **state)
+{
+	struct fixture *f = *state;
+	struct store_space space;
+	uint64_t due;
+
+	farm_stop(&f->farm);
+	remove_all(f);
+	assert_int_equal(deleter_send(&f->round), ERR_OK);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions WHERE tries = 1"), OBJECTS);
+	due = office_number(&f->office, "SELECT MIN(due) FROM deletions");
+	assert_true(due > clock_wall());
+	assert_int_equal(deleter_send(&f->round), ERR_NOT_FOUND);
+	office_execute(&f->office, "UPDATE deletions SET due = 1");
+	assert_int_equal(deleter_send(&f->round), ERR_OK);
+	assert_true(office_number(&f->office, "SELECT MIN(due) FROM deletions") >= due + 10);
+	farm_start(&f->farm);
+	office_add_listening_node(&f->office, copy_key(f->farm.node), &f->farm.endpoint.at);
+	office_execute(&f->office, "UPDATE deletions SET due = 0");
+	assert_int_equal(deleter_send(&f->round), ERR_OK);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), 0);
+	store_space(f->farm.parts.store, &space);
+	assert_int_equal(space.pieces, 0);
+}
+
+/* What could still be uploaded is deleted now, and once more when that has ended. */
+static void test_offer_is_deleted_twice(void **state)
+{
+	struct fixture *f = *state;
+
+	remove_all(f);
+	office_execute(&f->office, "UPDATE deletions SET again = due + 3600");
+	assert_int_equal(deleter_send(&f->round), ERR_OK);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions WHERE due = again AND tries = 0"),
+			 OBJECTS);
+	assert_int_equal(deleter_send(&f->round), ERR_NOT_FOUND);
+	office_execute(&f->office, "UPDATE deletions SET due = 1, again = 1");
+	assert_int_equal(deleter_send(&f->round), ERR_OK);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_proven),
+		TEST(test_corrupt),
+		TEST(test_missing),
+		TEST(test_unreachable),
+		TEST(test_impostor),
+		TEST(test_deleted_meanwhile),
+		TEST(test_whole_sample),
+		TEST(test_leased),
+		TEST(test_deletion),
+		TEST(test_deletion_is_retried),
+		TEST(test_offer_is_deleted_twice),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
