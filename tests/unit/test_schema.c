@@ -1,0 +1,209 @@
+/*
+ * Migrations: a database left behind by each older program is brought up to date with its rows, and its rules hold.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/file.h"
+#include "satellite/schema.h"
+
+#define ADDRESS "x'000102030405060708090a0b0c0d0e0f10111213'"
+#define KEY "x'000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'"
+
+/* A row for each table, by the migration that made the table; in an order that foreign keys allow. */
+static const struct {
+	unsigned migration;
+	const char *table;
+	const char *insert;
+} rows[] = {
+	{1, "nodes",
+	 "INSERT INTO nodes VALUES (" ADDRESS ", x'02', '192.0.2.1:1', '192.0.2.1:1', '192.0.2.0/24', '0.1', 1, "
+	 "2, 3, x'', 4, 5, 6, 1)"},
+	{1, "grants", "INSERT INTO grants VALUES (" KEY ", 1, 2, NULL, NULL)"},
+	{1, "clients", "INSERT INTO clients VALUES (" ADDRESS ", x'02', 1)"},
+	{1, "leases", "INSERT INTO leases VALUES ('work', x'00', 1)"},
+	{2, "buckets", "INSERT INTO buckets VALUES (" ADDRESS ", 'films', 1)"},
+	{2, "objects",
+	 "INSERT INTO objects VALUES (" KEY ", " ADDRESS ", 'films', x'000161', 2, 1, 1, 1, 1, 1, 1, 1, 0, 1, "
+	 "100, x'')"},
+	{2, "segments", "INSERT INTO segments VALUES (" KEY ", " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)"},
+	{2, "offers", "INSERT INTO offers VALUES (" KEY ", 0, " ADDRESS ", " KEY ", " KEY ")"},
+	{2, "pieces", "INSERT INTO pieces VALUES (" KEY ", 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0)"},
+	{3, "ended", "INSERT INTO ended VALUES (" ADDRESS ", " KEY ", 1, 2, 3)"},
+	{3, "deletions", "INSERT INTO deletions VALUES (" ADDRESS ", " KEY ", 1, 2, 3, 4)"},
+	{3, "settled", "INSERT INTO settled VALUES (" KEY ", " ADDRESS ", " ADDRESS ", 2, 100, 5)"},
+	{3, "traffic", "INSERT INTO traffic VALUES (" ADDRESS ", 1, 2, 3, 4)"},
+	{4, "audit_rounds", "INSERT INTO audit_rounds VALUES (" ADDRESS ", x'', 1)"},
+	{4, "audits", "INSERT INTO audits VALUES (" KEY ", " ADDRESS ", 1, x'', 2, 3, 4, 5, 6, 7, 8)"},
+	{4, "findings", "INSERT INTO findings VALUES (" KEY ", " KEY ", 2)"},
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+struct fixture {
+	char dir[64];
+	char *path;
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = malloc(sizeof(*f));
+
+	snprintf(f->dir, sizeof(f->dir), "/tmp/granary-schema-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->path = file_join(f->dir, "satellite.db");
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -r '%s'", f->dir);
+	assert_int_equal(system(command), 0);
+	free(f->path);
+	free(f);
+	return 0;
+}
+
+static enum err execute(struct database *db, void *arg)
+{
+	return query_run(database_query(db, arg));
+}
+
+static enum err run(struct database *db, const char *sql)
+{
+	return database_transaction(db, execute, (char *)(uintptr_t)sql);
+}
+
+static uint64_t rows_of(struct database *db, size_t i)
+{
+	/* A statement's text must outlive the database. */
+	static char sql[ROWS][64];
+	struct query *q;
+	uint64_t count;
+
+	snprintf(sql[i], sizeof(sql[i]), "SELECT COUNT(*) FROM %s", rows[i].table);
+	q = database_query(db, sql[i]);
+	assert_int_equal(query_one(q), ERR_OK);
+	count = query_get_int(q, 0);
+	query_reset(q);
+	return count;
+}
+
+static struct database *open_all(struct fixture *f)
+{
+	struct database *db = NULL;
+	char why[DATABASE_MESSAGE] = "";
+
+	assert_int_equal(schema_open(f->dir, &db, why), ERR_OK);
+	return db;
+}
+
+/* A database of the program that knew only the first `count` migrations, with a row in each table. */
+static void make_old(struct fixture *f, size_t count)
+{
+	struct database *db = NULL;
+	char why[DATABASE_MESSAGE] = "";
+	size_t all;
+	const struct migration *migrations = schema_migrations(&all);
+
+	assert_int_equal(database_open(f->path, migrations, count, &db, why), ERR_OK);
+	for (size_t i = 0; i < ROWS && rows[i].migration <= count; i++)
+		assert_int_equal(run(db, rows[i].insert), ERR_OK);
+	database_close(db);
+}
+
+static void check_upgrade(struct fixture *f, size_t count)
+{
+	struct database *db = open_all(f);
+
+	for (size_t i = 0; i < ROWS; i++) {
+		assert_int_equal(rows_of(db, i), rows[i].migration <= count);
+		if (rows[i].migration > count)
+			assert_int_equal(run(db, rows[i].insert), ERR_OK);
+		/* The same key again is refused. */
+		assert_int_equal(run(db, rows[i].insert), ERR_EXISTS);
+	}
+	database_close(db);
+}
+
+static void test_each_migration(void **state)
+{
+	struct fixture *f = *state;
+	size_t count;
+
+	schema_migrations(&count);
+	assert_int_equal(rows[ROWS - 1].migration, count);
+	for (size_t old = 0; old <= count; old++) {
+		if (old > 0)
+			make_old(f, old);
+		check_upgrade(f, old);
+		tear_down(state);
+		set_up(state);
+		f = *state;
+	}
+}
+
+static void test_newer_database_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct database *db = NULL;
+	char why[DATABASE_MESSAGE] = "";
+	size_t count;
+	const struct migration *migrations = schema_migrations(&count);
+
+	database_close(open_all(f));
+	assert_int_equal(database_open(f->path, migrations, count - 1, &db, why), ERR_UNSUPPORTED);
+	assert_null(db);
+}
+
+/* One visible object of a path, one committed segment of a number; any number of attempts. */
+static void test_rules_of_state(void **state)
+{
+	static const struct {
+		const char *sql;
+		enum err wanted;
+	} tries[] = {
+		{"INSERT INTO objects VALUES (x'01', " ADDRESS
+		 ", 'films', x'000161', 2, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, x'')",
+		 ERR_EXISTS},
+		{"INSERT INTO objects VALUES (x'01', " ADDRESS
+		 ", 'films', x'000161', 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, x'')",
+		 ERR_OK},
+		{"INSERT INTO objects VALUES (x'02', " ADDRESS
+		 ", 'films', x'000161', 3, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, x'')",
+		 ERR_OK},
+		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)", ERR_EXISTS},
+		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_OK},
+		{"INSERT INTO segments VALUES (x'02', x'7f', 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_CONFLICT},
+		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0)", ERR_EXISTS},
+		{"INSERT INTO leases VALUES ('other', 'text', 1)", ERR_CONFLICT},
+	};
+	struct fixture *f = *state;
+	struct database *db;
+
+	make_old(f, 2);
+	db = open_all(f);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+		assert_int_equal(run(db, tries[i].sql), tries[i].wanted);
+	database_close(db);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_each_migration, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_newer_database_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rules_of_state, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
