@@ -106,8 +106,7 @@ static enum err remove_bucket(struct database *db, void *arg)
 	if (err != ERR_OK)
 		return err;
 	if (!empty)
-		return work_refuse(work, REFUSAL_NOT_EMPTY, "bucket: %.*s is not empty", (int)name.len,
-				   name.data);
+		return work_refuse(work, REFUSAL_NOT_EMPTY, "bucket: %.*s is not empty", (int)name.len, name.data);
 	q = database_query(db, "DELETE FROM buckets WHERE owner = $owner AND name = $name");
 	bind_bucket(q, work, name);
 	return query_run(q);

@@ -195,8 +195,7 @@ static void print_nodes(json_t *nodes)
 	json_t *node;
 
 	printf("%-22s %-24s %-8s %10s %10s  %s\n", "node", "endpoint", "online", "used", "available", "last check-in");
-	json_array_foreach(nodes, i, node)
-	{
+	json_array_foreach(nodes, i, node) {
 		char used[16], available[16], when[32];
 
 		printf("%.20s…  %-24s %-8s %10s %10s  %s\n", json_string_value(json_object_get(node, "id")),

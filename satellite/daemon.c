@@ -16,7 +16,6 @@
 struct daemon {
 	struct options *options;
 	struct settings settings;
-	struct listener_limits limits;
 	struct key *key;
 	struct loop *loop;
 	struct server *server;
@@ -34,16 +33,6 @@ static void set_log_level(const struct options *options)
 	log_setup("satellite", level);
 }
 
-static struct listener_limits read_limits(const struct options *options)
-{
-	return (struct listener_limits){
-		.half_open = (unsigned)option_int(options, "half-open"),
-		.half_open_network = (unsigned)option_int(options, "half-open-network"),
-		.address_burst = (unsigned)option_int(options, "address-burst"),
-		.address_minute = (unsigned)option_int(options, "address-minute"),
-	};
-}
-
 static enum err open_daemon(struct daemon *daemon, char *why, size_t room)
 {
 	const char *dir = options_dir(daemon->options);
@@ -56,7 +45,6 @@ static enum err open_daemon(struct daemon *daemon, char *why, size_t room)
 		err = service_lock(dir, why, room);
 	if (err == ERR_OK && daemon->settings.test_network)
 		clock_allow_offset();
-	daemon->limits = read_limits(daemon->options);
 	return err;
 }
 
@@ -66,7 +54,6 @@ static enum err start_daemon(struct daemon *daemon, char *why, size_t room)
 		.settings = &daemon->settings,
 		.key = daemon->key,
 		.listen = option_hostport(daemon->options, "listen"),
-		.limits = &daemon->limits,
 	};
 	enum err err;
 

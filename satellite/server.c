@@ -39,7 +39,7 @@ enum err server_new(struct loop *loop, const struct server_options *options, str
 	const struct settings *settings = options->settings;
 	struct listener_options listening = {
 		.at = options->listen,
-		.limits = options->limits,
+		.limits = &settings->listener,
 		.accept = on_accept,
 		.arg = server,
 	};

@@ -19,7 +19,6 @@ struct server_options {
 	const struct settings *settings;
 	const struct key *key;
 	const struct hostport *listen;
-	const struct listener_limits *limits;
 };
 
 /* Listen on `loop`, which is not running yet. `why` gets a sentence. */

@@ -12,7 +12,6 @@
 #include "satellite/verbs.h"
 
 #define SESSION_MAGIC 0x5e551047
-#define REQUESTS_AT_ONCE 16
 
 struct session {
 	uint32_t magic;
@@ -53,7 +52,7 @@ static void update_reading(struct session *session)
 	if (session->peer == NULL)
 		return;
 	channel = peer_channel(session->peer);
-	pause = session->held >= REQUESTS_AT_ONCE || channel_is_full(channel);
+	pause = session->held >= server_settings(session->server)->requests || channel_is_full(channel);
 	if (pause && !session->paused)
 		channel_pause(channel);
 	if (!pause && session->paused)
@@ -121,8 +120,8 @@ struct session *session_accept(struct server *server, struct event_base *base, e
 
 	session->magic = SESSION_MAGIC;
 	session->server = server;
-	session->peer = peer_accept(base, server_key(server), fd, &channel_default_limits, server_hello(server),
-				    &events, session);
+	session->peer = peer_accept(base, server_key(server), fd, &server_settings(server)->channel,
+				    server_hello(server), &events, session);
 	server_add(server, session);
 	return session;
 }

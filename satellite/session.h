@@ -1,9 +1,9 @@
 /*
  * One channel to a node or a client: takes requests, has them worked on, sends the answers.
  *
- * Several requests are worked on at once and answered as each is ready. At REQUESTS_AT_ONCE, or when the peer does not
- * read its answers, the session stops reading. A session whose channel is gone lives on until its last piece of work
- * has come back.
+ * Several requests are worked on at once and answered as each is ready. At settings->requests, or when the peer
+ * does not read its answers, the session stops reading. A session whose channel is gone lives on until its last piece
+ * of work has come back.
  */
 #ifndef GRANARY_SATELLITE_SESSION_H
 #define GRANARY_SATELLITE_SESSION_H

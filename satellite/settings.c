@@ -16,6 +16,26 @@ static void read_prices(const struct options *options, struct prices *prices)
 	prices->repair = price(options, "price-repair", prices_default.repair);
 }
 
+static void read_limits(const struct options *options, struct settings *settings)
+{
+	uint64_t window = option_int(options, "pace-window");
+
+	settings->channel = (struct channel_limits){
+		.handshake_ms = (unsigned)option_int(options, "handshake-timeout") * 1000,
+		.first_ms = (unsigned)option_int(options, "first-timeout") * 1000,
+		.idle_ms = (unsigned)option_int(options, "idle-timeout") * 1000,
+		.pace_ms = (unsigned)window * 1000,
+		.pace_bytes = (unsigned)(option_int(options, "pace") * window),
+	};
+	settings->listener = (struct listener_limits){
+		.half_open = (unsigned)option_int(options, "half-open"),
+		.half_open_network = (unsigned)option_int(options, "half-open-network"),
+		.address_burst = (unsigned)option_int(options, "address-burst"),
+		.address_minute = (unsigned)option_int(options, "address-minute"),
+	};
+	settings->requests = (unsigned)option_int(options, "requests");
+}
+
 /* Signatures of a test network must be worthless on a real one, so the two never share a domain. */
 static enum err read_domain(const struct options *options, struct settings *settings, char *why, size_t room)
 {
@@ -55,6 +75,7 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	if (err != ERR_OK)
 		return err;
 	read_prices(options, &s.prices);
+	read_limits(options, &s);
 	s.online = option_int(options, "online");
 	s.allocation_lifetime = option_int(options, "allocation-lifetime");
 	s.upload_lifetime = option_int(options, "upload-lifetime");

@@ -4,6 +4,8 @@
 #ifndef GRANARY_SATELLITE_SETTINGS_H
 #define GRANARY_SATELLITE_SETTINGS_H
 
+#include "common/channel.h"
+#include "common/listener.h"
 #include "common/options.h"
 #include "payments/tally.h"
 #include "payments/typed.h"
@@ -24,6 +26,9 @@ struct settings {
 	uint64_t audit_period;	      /* seconds in which every piece is challenged once */
 	uint32_t audit_samples;	      /* leaves of each piece */
 	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
+	struct channel_limits channel;
+	struct listener_limits listener;
+	unsigned requests; /* of one session that are worked on at once */
 	unsigned audit_threads;
 	unsigned threads; /* that run verbs; 0 was replaced by the number of processors */
 };

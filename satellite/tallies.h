@@ -23,8 +23,8 @@ struct node_tally {
 };
 
 struct tallies {
-	uint64_t from; /* start of the month */
-	uint64_t until; /* now */
+	uint64_t from;		  /* start of the month */
+	uint64_t until;		  /* now */
 	struct node_tally *nodes; /* by address */
 	size_t count;
 };

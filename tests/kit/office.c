@@ -62,6 +62,9 @@ void office_open_with(struct office *office, const char *redundancy, struct key 
 		.audit_period = 86400,
 		.audit_samples = 2,
 		.audit_piece_ms = 5000,
+		.channel = channel_default_limits,
+		.listener = listener_default_limits,
+		.requests = 16,
 		.threads = 2,
 	};
 	must(redundancy_parse(redundancy, &office->settings.redundancy, &why) == ERR_OK);

@@ -33,8 +33,7 @@ static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	const struct hostport at = {"127.0.0.1", 0};
-	struct server_options options = {
-		.settings = &f->office.settings, .listen = &at, .limits = &listener_default_limits};
+	struct server_options options = {.settings = &f->office.settings, .listen = &at};
 	char why[200] = "";
 
 	farm_new(&f->farm, UINT64_C(1) << 30);
