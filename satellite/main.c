@@ -45,8 +45,6 @@ static const struct option_spec option_table[] = {
 	{.name = "contract", .type = OPTION_ADDRESS, .value = "0x…", .help = "The payout contract on that chain."},
 	{.name = "redundancy",
 	 .type = OPTION_TEXT,
-	 .min = 7,
-	 .max = 15,
 	 .value = "K/R/S/N",
 	 .fallback = "29/52/80/110",
 	 .help = "Pieces required to read a segment, kept up by repair, needed to commit it, begun for it."},

@@ -197,7 +197,7 @@ void settling_add(struct session *session, const struct message *message)
 	}
 	if (count > SETTLE_ORDERS_MAX - settling->count) {
 		session_answer_refusal(session, message->request, REFUSAL_TOO_LONG,
-				       "orders: more than 50000 in a settlement");
+				       "orders: too many for one settlement");
 		drop(settling);
 		return;
 	}

@@ -125,7 +125,9 @@ enum refusal office_ask_at(struct office *office, struct desk *desk, const struc
 	office->at = 0;
 	office->why[0] = '\0';
 	work = (struct work){.desk = desk, .caller = &caller, .message = &decoded, .reply = &office->reply};
+	office->spent = clock_monotonic();
 	verbs_run(verb, &work);
+	office->spent = clock_monotonic() - office->spent;
 	must(office_answer(office, &error));
 	office->at = 0;
 	if (error.type != MSG_ERROR)

@@ -9,7 +9,7 @@
 #include "satellite/desk.h"
 #include "satellite/verbs.h"
 
-#define OFFICE_NODES 16
+#define OFFICE_NODES 128
 #define OFFICE_PIECES 128 /* most pieces of an answer that office_pieces reads */
 
 struct office {
@@ -23,8 +23,9 @@ struct office {
 	/* the last request and its answers */
 	uint8_t wire[MESSAGE_MAX];
 	struct reply reply;
-	size_t at;     /* of the next answer in the reply */
-	char why[256]; /* words of the last refusal */
+	size_t at;	/* of the next answer in the reply */
+	char why[256];	/* words of the last refusal */
+	uint64_t spent; /* nanoseconds that the verb took */
 };
 
 /* Policy as text, "2/3/4/6". Aborts when anything fails, as all here does: a test could not go on. */
