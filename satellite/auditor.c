@@ -107,7 +107,8 @@ static enum err take_transcript(struct asking *asking, const struct message *mes
 	return ERR_OK;
 }
 
-static enum err ask(struct asking *asking, struct nodelink *link, struct bytes challenge, const struct domain *domain)
+/* ERR_CANCELLED when the thread is to end. */
+static enum err ask(struct asking *asking, const struct round *round, struct nodelink *link, struct bytes challenge)
 {
 	struct message prove = {.type = MSG_PROVE, .prove = {challenge}}, ping = {.type = MSG_PING}, answer;
 	unsigned piece_ms = asking->challenge.piece_ms;
@@ -120,10 +121,12 @@ static enum err ask(struct asking *asking, struct nodelink *link, struct bytes c
 	err = nodelink_ask(link, &prove, 2 * piece_ms, &answer);
 	while (err == ERR_OK && asking->next < asking->challenge.count) {
 		err = take_proof(asking, &answer);
+		if (err == ERR_OK && patrol_is_stopping(round))
+			err = ERR_CANCELLED;
 		if (err == ERR_OK)
 			err = nodelink_next(link, 2 * piece_ms, &answer);
 	}
-	return err == ERR_OK ? take_transcript(asking, &answer, domain) : err;
+	return err == ERR_OK ? take_transcript(asking, &answer, &round->desk->settings->domain) : err;
 }
 
 /* What a piece without a PROOF gets, `first` being the one whose turn it was. */
@@ -183,8 +186,10 @@ enum err auditor_challenge(struct round *round, struct audit_batch *batch)
 	answer_init(&asking.answers);
 	err = nodelink_open(round->desk, round->base, &batch->node, &link);
 	if (err == ERR_OK)
-		err = ask(&asking, link, writer_bytes(&w), &round->desk->settings->domain);
+		err = ask(&asking, round, link, writer_bytes(&w));
 	nodelink_close(link);
+	if (err == ERR_CANCELLED)
+		return err;
 	conclude(&asking, err);
 	recorded = audits_record(round->desk->db, batch);
 	if (recorded == ERR_OK)
@@ -281,7 +286,7 @@ unsigned auditor_walk(struct round *round)
 		audits_batch_free(&batch);
 		return 0;
 	}
-	if (err != ERR_NOT_FOUND)
+	if (err != ERR_NOT_FOUND && err != ERR_CANCELLED)
 		log_event(LOG_ERROR, "audit_failed", "error=%s database=%s", err_name(err),
 			  log_quote(database_message(round->desk->db), quoted, sizeof(quoted)));
 	return PAUSE_MS;

@@ -12,7 +12,8 @@
 #include "satellite/audits.h"
 #include "satellite/patrol.h"
 
-/* Challenge batch->node for batch->pieces and keep the verdicts: each piece gets one, whatever happens. */
+/* Challenge batch->node for batch->pieces and keep the verdicts: each piece gets one, whatever happens. ERR_CANCELLED
+ * when the thread is to end first: then nothing is kept. */
 enum err auditor_challenge(struct round *round, struct audit_batch *batch) WARN_UNUSED;
 
 /* Audit the next batch of one node that is due, if any is and nobody else does. *ret_batch is what came of it, to be

@@ -17,7 +17,7 @@
 #define SEGMENTS_AT_ONCE 8 /* taken apart in one transaction */
 #define LEASE_SECONDS 300
 #define CLAIM_TRIES 8
-#define ANSWER_MS 30000
+#define ANSWER_MS 15000
 #define PAUSE_MS 1000
 
 struct expiry {

@@ -208,6 +208,39 @@ static void test_missing(void **state)
 	check_tally(f, OBJECTS - 1, 1, (OBJECTS - 1) * f->piece_size);
 }
 
+/* A right proof that came too late. */
+static void test_late(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	f->office.settings.audit_piece_ms = 0;
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_LATE], OBJECTS);
+	audits_batch_free(&batch);
+	check_tally(f, 0, 0, OBJECTS * f->piece_size);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings WHERE verdict = 4"), OBJECTS);
+}
+
+/* Without a signature that anyone can check, that a piece is missing is but a rumour; a proof needs none. */
+static void test_unsigned_transcript(void **state)
+{
+	const struct address contract = {{1}};
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	office_execute(&f->office, "UPDATE pieces SET piece = root WHERE piece = (SELECT MAX(piece) FROM pieces)");
+	/* The node signs for the domain that it knows. */
+	domain_init(&f->office.settings.domain, SETTINGS_TEST_CHAIN, &contract);
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS - 1);
+	assert_int_equal(batch.verdicts[AUDITED_UNKNOWN], 1);
+	assert_int_equal(batch.transcript_len, 0);
+	assert_int_equal(batch.bytes, 0);
+	audits_batch_free(&batch);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), 0);
+}
+
 /* One party's word: it costs nothing but the proof. */
 static void test_unreachable(void **state)
 {
@@ -388,6 +421,8 @@ int main(void)
 		TEST(test_proven),
 		TEST(test_corrupt),
 		TEST(test_missing),
+		TEST(test_late),
+		TEST(test_unsigned_transcript),
 		TEST(test_unreachable),
 		TEST(test_impostor),
 		TEST(test_deleted_meanwhile),
