@@ -236,7 +236,8 @@ static enum err open_segment(struct recovery *r, enum segment_kind kind, uint32_
 	int fd;
 
 	segment_path(dir_of(r->store, kind), id, path);
-	if (seam->stat(seam, path, &st) < 0 || st.size > 2ull * SEGMENT_MOST) {
+	err = seam_stat_path(seam, path, &st);
+	if (err != ERR_OK || st.size > 2ull * SEGMENT_MOST) {
 		snprintf(r->why, STORE_MESSAGE, "segment %08x cannot be a segment", id);
 		return ERR_CORRUPT;
 	}
@@ -261,17 +262,16 @@ static enum err read_kind(struct recovery *r, enum segment_kind kind)
 {
 	struct names names = {NULL, 0, 0};
 	const char *dir = dir_of(r->store, kind);
-	int result = r->store->seam->list(r->store->seam, dir, add_name, &names);
-	enum err err = ERR_OK;
+	enum err err = seam_list_directory(r->store->seam, dir, add_name, &names);
 
-	if (result < 0) {
-		err = err_from_errno(-result);
+	if (err != ERR_OK)
 		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", dir, err_text(err));
-	}
 	if (names.count > 0)
 		qsort(names.ids, names.count, sizeof(*names.ids), compare_ids);
-	for (size_t i = 0; err == ERR_OK && i < names.count; i++)
-		err = open_segment(r, kind, names.ids[i]);
+	for (size_t i = 0; err == ERR_OK && i < names.count; i++) {
+		if (i == 0 || names.ids[i] != names.ids[i - 1])
+			err = open_segment(r, kind, names.ids[i]);
+	}
 	free(names.ids);
 	return err;
 }

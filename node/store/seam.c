@@ -366,3 +366,44 @@ enum err seam_make_directory(const struct seam *seam, const char *path)
 	while (result == -EINTR);
 	return result == -EEXIST ? ERR_OK : err_of(result);
 }
+
+enum err seam_lock_file(const struct seam *seam, int fd)
+{
+	int result;
+
+	do
+		result = seam->lock(seam, fd);
+	while (result == -EINTR);
+	return result == -EWOULDBLOCK ? ERR_BUSY : err_of(result);
+}
+
+enum err seam_stat_path(const struct seam *seam, const char *path, struct seam_stat *ret)
+{
+	int result;
+
+	do
+		result = seam->stat(seam, path, ret);
+	while (result == -EINTR);
+	return err_of(result);
+}
+
+enum err seam_list_directory(const struct seam *seam, const char *path, void (*each)(void *arg, const char *name),
+			     void *arg)
+{
+	int result;
+
+	do
+		result = seam->list(seam, path, each, arg);
+	while (result == -EINTR);
+	return err_of(result);
+}
+
+enum err seam_free_space(const struct seam *seam, const char *path, struct seam_space *ret)
+{
+	int result;
+
+	do
+		result = seam->space(seam, path, ret);
+	while (result == -EINTR);
+	return err_of(result);
+}

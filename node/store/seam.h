@@ -67,6 +67,12 @@ enum err seam_cut_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUS
 enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUSED;
 enum err seam_unlink_file(const struct seam *seam, const char *path) WARN_UNUSED;
 enum err seam_rename_file(const struct seam *seam, const char *from, const char *to) WARN_UNUSED;
+enum err seam_lock_file(const struct seam *seam, int fd) WARN_UNUSED; /* ERR_BUSY when somebody holds it */
+enum err seam_stat_path(const struct seam *seam, const char *path, struct seam_stat *ret) WARN_UNUSED;
+/* After an interruption the list is begun again: `each` may be told a name twice. */
+enum err seam_list_directory(const struct seam *seam, const char *path, void (*each)(void *arg, const char *name),
+			     void *arg) WARN_UNUSED;
+enum err seam_free_space(const struct seam *seam, const char *path, struct seam_space *ret) WARN_UNUSED;
 /* Fine when it is there. */
 enum err seam_make_directory(const struct seam *seam, const char *path) WARN_UNUSED;
 

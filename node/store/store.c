@@ -73,11 +73,17 @@ static enum err check_vacant(const struct seam *seam, const char *path, const ch
 {
 	struct seam_stat st;
 	bool occupied = false;
+	enum err err = seam_stat_path(seam, super, &st);
 
-	if (seam->stat(seam, super, &st) == 0)
+	if (err == ERR_OK)
 		return fail(ERR_EXISTS, why, "%.200s holds a store already", path);
-	if (seam->list(seam, segments, note_name, &occupied) == 0 && occupied)
+	if (err == ERR_NOT_FOUND)
+		err = seam_list_directory(seam, segments, note_name, &occupied);
+	if (occupied)
 		return fail(ERR_EXISTS, why, "%.200s holds segments of a store that lost its SUPER file", path);
+	/* A disk that does not answer is not an empty one. */
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return fail(err, why, "cannot look into %.180s: %s", path, err_text(err));
 	return ERR_OK;
 }
 
@@ -129,7 +135,6 @@ static enum err lock_store(struct store *store, char why[STORE_MESSAGE])
 {
 	char path[SEGMENT_PATH];
 	enum err err;
-	int result;
 
 	snprintf(path, sizeof(path), "%s/SUPER", store->dir);
 	err = seam_open_file(store->seam, path, O_RDWR, &store->super_fd);
@@ -140,11 +145,11 @@ static enum err lock_store(struct store *store, char why[STORE_MESSAGE])
 	err = seam_open_file(store->seam, path, O_RDWR | O_CREAT, &store->lock_fd);
 	if (err != ERR_OK)
 		return fail(err, why, "cannot open %.180s: %s", path, err_text(err));
-	result = store->seam->lock(store->seam, store->lock_fd);
-	if (result == -EWOULDBLOCK)
+	err = seam_lock_file(store->seam, store->lock_fd);
+	if (err == ERR_BUSY)
 		return fail(ERR_BUSY, why, "the store in %.180s is open already", store->dir);
-	if (result < 0)
-		return fail(ERR_IO, why, "cannot lock %.180s", path);
+	if (err != ERR_OK)
+		return fail(err, why, "cannot lock %.180s: %s", path, err_text(err));
 	return ERR_OK;
 }
 
@@ -373,7 +378,7 @@ void store_space(struct store *store, struct store_space *ret)
 	uint64_t growth;
 
 	segments_space(store->segments, &space);
-	if (store->seam->space(store->seam, store->dir, &disk) < 0)
+	if (seam_free_space(store->seam, store->dir, &disk) != ERR_OK)
 		disk.free = 0;
 	growth = space.growth < disk.free ? space.growth : disk.free;
 	*ret = (struct store_space){
