@@ -17,10 +17,12 @@
 #define SENDING_MAX 4	/* segments on their way at once */
 #define SEGMENTS_MAX 16 /* the same and those that wait for their commit */
 #define INLINE_MAX 4096
-/* Bytes of plaintext and of coded stripes held at most (of plaintext, two segments in any case: one that is sent and
- * one that is read; of coded stripes, one segment: 220 MiB at 110 pieces). */
+/* Bytes of plaintext held at most (two segments in any case: one that is sent and one that is read). */
 #define PLAIN_MAX (128ul << 20)
-#define CODED_MAX (256ul << 20)
+/* Bytes of coded stripes held at most, beyond one whole segment (which has 220 MiB at 110 pieces); a quarter of a
+ * segment suffices. So the next one begins when a good part of the last one is out, and slow lines are not shared by
+ * more uploads than nodes have patience for. */
+#define CODED_BEYOND (8ul << 20)
 #define WHY_MAX 1600
 
 struct object_put {
@@ -127,7 +129,8 @@ static void fail(struct object_put *put, enum err err, const char *why)
 static bool may_encode(void *arg, struct segment_put *segment, uint32_t stripe)
 {
 	const struct object_put *put = arg;
-	size_t size = buffers_size(put->transfer->coded);
+	size_t size = buffers_size(put->transfer->coded), whole = SEGMENT_STRIPES * size;
+	size_t most = whole + (whole / 4 < CODED_BEYOND ? whole / 4 : CODED_BEYOND);
 	size_t taken = buffers_used(put->transfer->coded) * size;
 	bool oldest = true;
 
@@ -139,7 +142,7 @@ static bool may_encode(void *arg, struct segment_put *segment, uint32_t stripe)
 		oldest = false;
 		taken += (stripes_needed(older) - stripes_held(older)) * size;
 	}
-	if (taken + size <= CODED_MAX)
+	if (taken + size <= most)
 		return true;
 	return oldest && stripe == stripes_lowest(segment_put_stripes(segment));
 }

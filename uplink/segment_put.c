@@ -427,7 +427,7 @@ struct segment_put *segment_put_start(struct transfer *transfer, uint32_t number
 	segment->stripes = stripes_new(transfer, plain, &segment_stripes, segment);
 	segment->piece_size = stripes_layout(segment->stripes)->piece_size;
 	segment->linger = evtimer_new(loop_base(transfer->uplink->loop), on_linger, segment);
-	begin_attempt(segment);
+	segment_put_retry(segment);
 	return segment;
 }
 
@@ -438,9 +438,13 @@ void segment_put_set_last(struct segment_put *segment, bool last)
 		commit(segment);
 }
 
+/* A segment asks for allocations only when there is memory to send something: a node gives up an upload in which
+ * nothing comes. */
 void segment_put_retry(struct segment_put *segment)
 {
-	if (segment->stripes != NULL)
+	if (segment->attempt == 0 && may_encode(segment, 0))
+		begin_attempt(segment);
+	else if (segment->attempt > 0 && segment->stripes != NULL)
 		stripes_retry(segment->stripes);
 }
 

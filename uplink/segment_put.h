@@ -26,7 +26,7 @@ struct segment_put_events {
 	void (*done)(void *arg, struct segment_put *segment, enum err err, const char *why);
 };
 
-/* Start with segment `number`; takes the buffers of `plain` over. */
+/* Start with segment `number`, as soon as there is memory for its first stripe; takes the buffers of `plain` over. */
 struct segment_put *segment_put_start(struct transfer *transfer, uint32_t number, const struct stripes_plain *plain,
 				      const struct segment_put_events *events, void *arg);
 /* Now it is known whether it is the last. */

@@ -1,7 +1,8 @@
 /*
  * Each stripe counts the running pieces that have yet to take it. It is dropped when the count reaches zero, and made
- * when a piece asks for it; asking for stripe s also asks for the few after it, so that several threads have work and
- * the fastest piece rarely waits.
+ * when a piece asks for it; asking for stripe s also asks for those after it, as far as there is memory, so that the
+ * fastest piece rarely waits. That an upload soon uses all the memory that it may have, and no more, is meant: what
+ * it needs must not depend on how long it runs.
  */
 #include "uplink/stripes.h"
 
@@ -11,8 +12,6 @@
 
 #include "audit/tree.h"
 #include "common/memory.h"
-
-#define AHEAD 3 /* stripes made beyond the one that is wanted */
 
 enum stripe_state { STRIPE_PLAIN, STRIPE_WANTED, STRIPE_MAKING, STRIPE_READY };
 
@@ -29,6 +28,7 @@ struct stripes {
 	struct secret *key;
 	const struct stripes_events *events; /* NULL once freed */
 	void *arg;
+	bool begun; /* pieces have begun */
 	uint32_t held;
 	uint32_t making;
 	struct stripe stripe[SEGMENT_STRIPES];
@@ -148,18 +148,17 @@ static void on_made(void *arg)
 		stripes->events->made(stripes->arg);
 }
 
-/* Begin to make it, if there is memory; otherwise it stays wanted. */
-static void want(struct stripes *stripes, uint32_t index)
+/* Begin to make it, if there is memory; otherwise it stays wanted, and false is returned. */
+static bool want(struct stripes *stripes, uint32_t index)
 {
 	struct stripe *stripe = &stripes->stripe[index];
 	struct making *making;
 
 	if (stripe->state != STRIPE_PLAIN && stripe->state != STRIPE_WANTED)
-		return;
-	if (!stripes->events->may_encode(stripes->arg, index)) {
-		stripe->state = STRIPE_WANTED;
-		return;
-	}
+		return true;
+	stripe->state = STRIPE_WANTED;
+	if (!stripes->events->may_encode(stripes->arg, index))
+		return false;
 	stripe->state = STRIPE_MAKING;
 	stripe->coded = buffers_take(stripes->transfer->coded);
 	stripes->held++;
@@ -167,13 +166,14 @@ static void want(struct stripes *stripes, uint32_t index)
 	making = memory_new(1, sizeof(*making));
 	*making = (struct making){stripes, index, stripe->coded};
 	pool_submit(stripes->transfer->uplink->pool, make_stripe, stripes->transfer->uplink->loop, on_made, making);
+	return true;
 }
 
 void stripes_retry(struct stripes *stripes)
 {
 	for (uint32_t i = 0; i < stripes->layout.stripes; i++) {
-		if (stripes->stripe[i].state == STRIPE_WANTED)
-			want(stripes, i);
+		if (stripes->stripe[i].state == STRIPE_WANTED && !want(stripes, i))
+			return;
 	}
 }
 
@@ -193,6 +193,7 @@ static void leave(struct stripes *stripes, uint32_t index)
 
 void stripes_piece_begins(struct stripes *stripes)
 {
+	stripes->begun = true;
 	for (uint32_t i = 0; i < stripes->layout.stripes; i++)
 		stripes->stripe[i].waiting++;
 }
@@ -212,8 +213,8 @@ enum piece_next stripes_next(struct stripes *stripes, uint16_t number, uint32_t 
 		leave(stripes, (*at)++);
 	if (stripe >= stripes->layout.stripes)
 		return PIECE_END;
-	for (uint32_t i = stripe; i <= stripe + AHEAD && i < stripes->layout.stripes; i++)
-		want(stripes, i);
+	for (uint32_t i = stripe; i < stripes->layout.stripes && want(stripes, i); i++)
+		;
 	wanted = &stripes->stripe[stripe];
 	if (wanted->state != STRIPE_READY)
 		return PIECE_WAIT;
@@ -232,6 +233,8 @@ uint32_t stripes_needed(const struct stripes *stripes)
 {
 	uint32_t needed = 0;
 
+	if (!stripes->begun)
+		return stripes->layout.stripes;
 	for (uint32_t i = 0; i < stripes->layout.stripes; i++)
 		needed += stripes->stripe[i].waiting > 0 || stripes->stripe[i].coded != NULL;
 	return needed;
@@ -241,6 +244,8 @@ uint32_t stripes_lowest(const struct stripes *stripes)
 {
 	uint32_t lowest = 0;
 
+	if (!stripes->begun)
+		return 0;
 	while (lowest < stripes->layout.stripes && stripes->stripe[lowest].waiting == 0)
 		lowest++;
 	return lowest;

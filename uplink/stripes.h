@@ -1,10 +1,9 @@
 /*
  * The stripes of one segment on their way out: plaintext in, encrypted and coded units with their hashes out.
  *
- * The plaintext is kept until the segment is safe; coded stripes (several times its size) are made in the pool when a
- * piece asks for one or is about to, and dropped when no piece needs them any more, so a segment never holds more than
- * the distance between its fastest and its slowest piece. Encrypting again gives the same bytes: a stripe that was
- * dropped can be made again for another attempt. Belongs to the loop's thread.
+ * The plaintext is kept until the segment is safe; coded stripes (several times its size) are made in the pool as far
+ * as there is memory, and dropped when no piece needs them any more. Encrypting again gives the same bytes: a stripe
+ * that was dropped can be made again for another attempt. Belongs to the loop's thread.
  */
 #ifndef GRANARY_UPLINK_STRIPES_H
 #define GRANARY_UPLINK_STRIPES_H
@@ -48,8 +47,8 @@ enum piece_next stripes_next(struct stripes *stripes, uint16_t number, uint32_t 
 /* There may be memory again. */
 void stripes_retry(struct stripes *stripes);
 
-/* Coded stripes in memory; those that are or will be needed by running pieces; the first that a running piece needs
- * (the number of stripes when there is none). */
+/* Coded stripes in memory; those that are or will be needed by running pieces (all, before the first began); the first
+ * that a running piece needs (the number of stripes when there is none). */
 uint32_t stripes_held(const struct stripes *stripes);
 uint32_t stripes_needed(const struct stripes *stripes);
 uint32_t stripes_lowest(const struct stripes *stripes);
