@@ -122,7 +122,7 @@ enum err pieces_abort(struct store *store, uint32_t number, size_t len, uint64_t
 static enum err compare(struct store_reader *reader, uint32_t number, uint32_t version, size_t len)
 {
 	const struct store_piece *piece = store_reader_piece(reader);
-	uint8_t *expected = memory_new(1, len + 1), *read = memory_new(TREE_BLOCKS, TREE_BLOCK);
+	uint8_t *expected = memory_new(1, len + 1), *read = memory_new(tree_blocks(piece->size), TREE_BLOCK);
 	struct bytes32 root;
 	enum err err;
 	size_t got;
