@@ -91,9 +91,8 @@ static void fail(struct object_get *get, enum err err, const char *why)
 	snprintf(get->why, sizeof(get->why), "%s", why);
 	metadata_cancel(get->call);
 	get->call = NULL;
-	for (uint32_t i = 0; i < get->count; i++)
-		segment_get_cancel(get->segments[i]);
-	get->count = 0;
+	while (get->count > 0)
+		segment_get_cancel(get->segments[--get->count]);
 	drop_parts(get, get->writing ? 1 : 0);
 	if (get->writing && get->sink.stop != NULL)
 		get->sink.stop(get->sink.arg);

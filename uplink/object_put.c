@@ -109,9 +109,8 @@ static void fail(struct object_put *put, enum err err, const char *why)
 	put->failed = true;
 	put->outcome = err;
 	snprintf(put->why, sizeof(put->why), "%s", why);
-	for (uint32_t i = 0; i < put->count; i++)
-		segment_put_cancel(put->segments[i]);
-	put->count = 0;
+	while (put->count > 0)
+		segment_put_cancel(put->segments[--put->count]);
 	put->newest = NULL;
 	metadata_cancel(put->call);
 	put->call = NULL;

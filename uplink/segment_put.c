@@ -81,10 +81,15 @@ static void forget_attempt(struct segment_put *segment)
 	segment->receipted = 0;
 }
 
+/* Without a word to the owner: what is given back here is no news while everything is given up. */
 static void segment_free(struct segment_put *segment)
 {
 	metadata_cancel(segment->call);
-	forget_attempt(segment);
+	for (uint32_t i = 0; i < segment->count; i++) {
+		if (segment->pieces[i].put != NULL)
+			piece_put_cancel(segment->pieces[i].put);
+	}
+	free(segment->pieces);
 	event_free(segment->linger);
 	stripes_free(segment->stripes);
 	transfer_release(segment->transfer);
@@ -103,7 +108,6 @@ static void finish(struct segment_put *segment, enum err err, const char *why)
 		snprintf(text, sizeof(text), "segment %u: %s", segment->number, why);
 	else
 		snprintf(text, sizeof(text), "segment %u: %s; %s", segment->number, why, segment->why);
-	forget_attempt(segment);
 	events->done(segment->arg, segment, err, text);
 	segment_free(segment);
 }

@@ -37,8 +37,9 @@ struct world {
 	size_t got;
 	unsigned cheats;
 	struct id cheat;
-	struct object_put *put;
-	size_t cancel_at; /* the put is cancelled there */
+	struct object_put *put; /* the copy under way is one of these two */
+	struct object_get *get;
+	size_t cancel_at; /* the copy is cancelled when so many bytes have passed */
 };
 
 static uint8_t *pattern; /* MOST unpredictable bytes */
@@ -96,6 +97,8 @@ static void finish(void *arg, enum err err, const char *why)
 	struct world *world = arg;
 
 	world->done = true;
+	world->put = NULL;
+	world->get = NULL;
 	world->err = err;
 	snprintf(world->why, sizeof(world->why), "%s", why);
 	loop_stop(world->uplink->loop);
@@ -115,7 +118,18 @@ static void cancel(void *arg)
 {
 	struct world *world = arg;
 
-	object_put_cancel(world->put);
+	if (world->put != NULL)
+		object_put_cancel(world->put);
+	if (world->get != NULL)
+		object_get_cancel(world->get);
+}
+
+static void cancel_when_due(struct world *world, size_t passed)
+{
+	if (passed < world->cancel_at)
+		return;
+	world->cancel_at = SIZE_MAX;
+	loop_post(world->uplink->loop, cancel, world);
 }
 
 /* Gives its bytes in pieces of any size, as a pipe does. */
@@ -127,10 +141,7 @@ static enum err read_source(void *arg, uint8_t *buffer, size_t len, size_t *ret_
 	*ret_why = "the disk is on fire";
 	if (world->at >= world->break_at)
 		return ERR_IO;
-	if (world->at > world->cancel_at) {
-		loop_post(world->uplink->loop, cancel, world);
-		world->cancel_at = SIZE_MAX;
-	}
+	cancel_when_due(world, world->at);
 	if (len > most)
 		len = most;
 	if (len > world->size - world->at)
@@ -179,6 +190,7 @@ static enum err write_sink(void *arg, const uint8_t *data, size_t len, const cha
 	(void)ret_why;
 	memcpy(world->to + world->got, data, len);
 	world->got += len;
+	cancel_when_due(world, world->got);
 	return ERR_OK;
 }
 
@@ -189,7 +201,7 @@ static enum err get(struct world *world, const char *path, uint64_t from, uint64
 	const struct object_sink sink = {on_begin, write_sink, NULL, world};
 
 	world->got = 0;
-	object_get_start(world->uplink, &name, &range, &sink, finish);
+	world->get = object_get_start(world->uplink, &name, &range, &sink, finish);
 	wait_done(world);
 	return world->err;
 }
@@ -502,16 +514,39 @@ static void test_source_fails(void **state)
 	world_free(world);
 }
 
+/* At any moment: while segments are read, coded, sent, wait for memory or for receipts. */
 static void test_cancelled_put_leaves_nothing(void **state)
+{
+	struct world *world = world_new(5, &small_policy);
+	unsigned cancelled = 0;
+
+	(void)state;
+	for (size_t at = 1; at < MOST; at += MOST / 40) {
+		world->cancel_at = at;
+		if (put(world, "file", MOST) == ERR_CANCELLED)
+			cancelled++;
+	}
+	assert_in_range(cancelled, 35, 41);
+	assert_int_equal(world->net->aborted, cancelled);
+	world->cancel_at = SIZE_MAX;
+	assert_stored(world, "file", SEGMENT);
+	world_free(world);
+}
+
+/* The same while it is read. */
+static void test_cancelled_get(void **state)
 {
 	struct world *world = world_new(5, &small_policy);
 
 	(void)state;
-	world->cancel_at = SEGMENT + 3 * UNIT;
-	assert_int_equal(put(world, "file", 2 * SEGMENT + 10), ERR_CANCELLED);
-	assert_int_equal(world->net->aborted, 1);
-	assert_int_equal(get(world, "file", 0, UINT64_MAX), ERR_NOT_FOUND);
-	assert_stored(world, "file", SEGMENT);
+	assert_int_equal(put(world, "file", MOST), ERR_OK);
+	for (size_t at = 1; at < MOST; at += MOST / 40) {
+		world->cancel_at = at;
+		assert_int_equal(get(world, "file", 0, UINT64_MAX), ERR_CANCELLED);
+		assert_memory_equal(world->to, pattern, world->got);
+	}
+	world->cancel_at = SIZE_MAX;
+	assert_range(world, "file", 0, MOST);
 	world_free(world);
 }
 
@@ -598,6 +633,7 @@ int main(void)
 		cmocka_unit_test(test_failed_put_leaves_nothing),
 		cmocka_unit_test(test_source_fails),
 		cmocka_unit_test(test_cancelled_put_leaves_nothing),
+		cmocka_unit_test(test_cancelled_get),
 		cmocka_unit_test(test_commit_refused),
 		cmocka_unit_test(test_no_satellite),
 		cmocka_unit_test(test_other_domain_is_refused),
