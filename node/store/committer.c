@@ -88,9 +88,8 @@ static void commit_group(struct committer *committer, struct queue *group)
 
 static bool lazy_due(const struct committer *committer)
 {
-	return committer->lazy.first != NULL &&
-	       (committer->stopping || committer->flushes > 0 ||
-		clock_monotonic() - committer->lazy_since >= LAZY_NANOSECONDS);
+	return committer->lazy.first != NULL && (committer->stopping || committer->flushes > 0 ||
+						 clock_monotonic() - committer->lazy_since >= LAZY_NANOSECONDS);
 }
 
 static void wait_for_work(struct committer *committer)

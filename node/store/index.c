@@ -70,8 +70,7 @@ static uint64_t hash_of(const struct slot *slot)
 
 static bool stands_at(const struct slot *slot, uint64_t hash, uint32_t segment, uint32_t offset)
 {
-	return hash_of(slot) == hash &&
-	       slot->place >> 22 == ((uint64_t)segment << 24 | offset / RECORD_UNIT);
+	return hash_of(slot) == hash && slot->place >> 22 == ((uint64_t)segment << 24 | offset / RECORD_UNIT);
 }
 
 struct index *index_new(const struct record_secret *secret)

@@ -12,8 +12,8 @@
 
 #include "node/store/record.h"
 
-#define INDEX_MATCHES 8		   /* more pieces of one 42-bit hash do not happen */
-#define INDEX_SEGMENTS (1u << 18)  /* rows of the segment table that a slot can name */
+#define INDEX_MATCHES 8		  /* more pieces of one 42-bit hash do not happen */
+#define INDEX_SEGMENTS (1u << 18) /* rows of the segment table that a slot can name */
 
 /* A slot, unpacked. */
 struct index_place {

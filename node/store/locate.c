@@ -60,8 +60,8 @@ static bool is_key(const struct record *record, const struct store_key *key)
 }
 
 /* Look at one match of the hash: ERR_NOT_FOUND when it is another key's. */
-static enum err examine(struct store *store, const struct store_key *key, enum locate_depth depth,
-			struct located *ret, uint8_t **ret_raw)
+static enum err examine(struct store *store, const struct store_key *key, enum locate_depth depth, struct located *ret,
+			uint8_t **ret_raw)
 {
 	struct record_place where = {ret->segment->id, ret->place.offset};
 	bool cacheable = depth == LOCATE_HEAD && ret->place.size > RECORD_SMALL;

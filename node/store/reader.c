@@ -94,8 +94,7 @@ static enum err fetch(struct store_reader *reader, uint64_t from, size_t len, ui
 			      reader->at.place.offset + head + from);
 }
 
-enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out,
-			     size_t *ret_len)
+enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out, size_t *ret_len)
 {
 	uint32_t blocks = tree_blocks(reader->piece.size);
 	uint64_t from = (uint64_t)block * TREE_BLOCK;

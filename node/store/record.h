@@ -70,10 +70,10 @@ struct record {
 	struct bytes32 root;
 	uint64_t body_mac;
 	/* the body, by type: */
-	uint64_t stored_at;	     /* PIECE */
-	struct record_deal deal;     /* PIECE, TRANSFER */
-	struct record_target target; /* TOMBSTONE, TRASH, RESTORE */
-	uint32_t checksums[TREE_BLOCKS];   /* PIECE: tree_blocks(size) of each */
+	uint64_t stored_at;		 /* PIECE */
+	struct record_deal deal;	 /* PIECE, TRANSFER */
+	struct record_target target;	 /* TOMBSTONE, TRASH, RESTORE */
+	uint32_t checksums[TREE_BLOCKS]; /* PIECE: tree_blocks(size) of each */
 	struct bytes32 blocks[TREE_BLOCKS];
 };
 

@@ -45,8 +45,7 @@ static ssize_t system_pwrite(const struct seam *self, int fd, const void *data, 
 	return count < 0 ? -errno : count;
 }
 
-static ssize_t system_pwritev(const struct seam *self, int fd, const struct iovec *parts, int count,
-			      uint64_t offset)
+static ssize_t system_pwritev(const struct seam *self, int fd, const struct iovec *parts, int count, uint64_t offset)
 {
 	ssize_t written = pwritev(fd, parts, count, (off_t)offset);
 

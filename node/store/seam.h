@@ -57,8 +57,7 @@ extern const struct seam seam_system;
  * the file is ERR_CORRUPT. seam_write_parts uses up `parts`. */
 enum err seam_read_full(const struct seam *seam, int fd, void *out, size_t len, uint64_t offset) WARN_UNUSED;
 enum err seam_write_full(const struct seam *seam, int fd, const void *data, size_t len, uint64_t offset) WARN_UNUSED;
-enum err seam_write_parts(const struct seam *seam, int fd, struct iovec *parts, int count, uint64_t offset)
-	WARN_UNUSED;
+enum err seam_write_parts(const struct seam *seam, int fd, struct iovec *parts, int count, uint64_t offset) WARN_UNUSED;
 enum err seam_open_file(const struct seam *seam, const char *path, int flags, int *ret_fd) WARN_UNUSED;
 enum err seam_sync_file(const struct seam *seam, int fd) WARN_UNUSED;
 enum err seam_sync_directory(const struct seam *seam, const char *path) WARN_UNUSED;

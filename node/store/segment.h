@@ -20,7 +20,8 @@
 #define SEGMENT_HEADER 4096
 #define SEGMENT_ENTRY 64
 #define SEGMENT_TRAILER 64
-#define SEGMENT_LEAST_ROOM (SEGMENT_HEADER + SEGMENT_ENTRY + SEGMENT_TRAILER) /* what one record costs besides itself */
+/* What a file with one record takes besides the record. */
+#define SEGMENT_LEAST_ROOM (SEGMENT_HEADER + SEGMENT_ENTRY + SEGMENT_TRAILER)
 #define SEGMENT_LEAST (1u << 20)
 #define SEGMENT_MOST (1u << 30)
 #define SEGMENT_PATH 4096
@@ -114,11 +115,11 @@ struct segment {
 	uint32_t class;
 	int fd;
 	enum segment_state state;
-	uint32_t size; /* of the file, bytes */
-	uint32_t planned; /* what was preallocated; 0: not known */
-	uint32_t tail; /* from here on nothing was given out */
-	uint32_t on_the_way; /* extents given out and not settled */
-	uint32_t slots;	     /* entries that the footer must have room for */
+	uint32_t size;		  /* of the file, bytes */
+	uint32_t planned;	  /* what was preallocated; 0: not known */
+	uint32_t tail;		  /* from here on nothing was given out */
+	uint32_t on_the_way;	  /* extents given out and not settled */
+	uint32_t slots;		  /* entries that the footer must have room for */
 	struct segment_gap *gaps; /* given back, in order of offset (room.h) */
 	size_t gap_count;
 	size_t gap_room;

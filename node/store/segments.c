@@ -25,18 +25,18 @@ struct segments {
 	uint64_t allocation;
 
 	pthread_mutex_t lock;
-	pthread_cond_t changed;	       /* a segment was made or sealed, or could not be; a job is done */
-	pthread_cond_t work;	       /* for the keeper */
-	struct segment *takers;	       /* open and closing ones of all kinds, oldest first */
+	pthread_cond_t changed; /* a segment was made or sealed, or could not be; a job is done */
+	pthread_cond_t work;	/* for the keeper */
+	struct segment *takers; /* open and closing ones of all kinds, oldest first */
 	struct segment *open[SEGMENT_KINDS];
 	struct segment *spares[SEGMENT_KINDS];
-	bool making[SEGMENT_KINDS];    /* somebody makes the next one */
-	bool spare_refused;	       /* no room for a spare when last tried */
-	bool working;		       /* the keeper is */
+	bool making[SEGMENT_KINDS]; /* somebody makes the next one */
+	bool spare_refused;	    /* no room for a spare when last tried */
+	bool working;		    /* the keeper is */
 	bool finishing;
 	uint32_t next_id;
-	uint32_t rows;	 /* in use, below */
-	uint64_t files;	 /* bytes of all */
+	uint32_t rows;	   /* in use, below */
+	uint64_t files;	   /* bytes of all */
 	uint64_t promised; /* bytes of those being made */
 	_Atomic(struct segment **) chunks[CHUNKS];
 };
@@ -420,8 +420,7 @@ void segments_unlist(struct segments *set, struct segment **list, size_t count)
 	free(list);
 }
 
-enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret,
-			  size_t *ret_count)
+enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret, size_t *ret_count)
 {
 	struct segment_trailer trailer;
 	bool in_memory;

@@ -47,8 +47,8 @@ struct extent {
 };
 /* ERR_FULL when neither segments nor allocation nor disk have room; ERR_READ_ONLY. `urgent` may pass the allocation
  * by a segment: deleting must work in a full store. */
-enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent, struct extent *ret)
-	WARN_UNUSED;
+enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent,
+			  struct extent *ret) WARN_UNUSED;
 /* The extent is not wanted after all. Whatever head was written there must have been wiped before. */
 void segments_release(struct segments *set, const struct extent *extent);
 /* Only `len` bytes of it are. The head must have been written. */
@@ -81,7 +81,7 @@ enum err segments_unlink(struct segments *set, struct segment *segment) WARN_UNU
 struct segments_space {
 	struct segment_bytes bytes;
 	uint64_t pieces;
-	uint64_t free;	     /* in files that take records, and in spares */
+	uint64_t free;	      /* in files that take records, and in spares */
 	uint64_t free_pieces; /* of that, for pieces */
 	uint64_t files;
 	uint64_t growth; /* that the allocation still lets the files grow by */

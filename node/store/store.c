@@ -201,25 +201,32 @@ enum err store_save_super(struct store *store)
 	return ERR_READ_ONLY;
 }
 
-/* What was found must be on stable storage before anything is built on it, and SUPER must say that we are at it. */
-static void settle_recovery(struct store *store, bool clean)
+/* Making the store may have been cut off just before its names were durable. */
+static enum err sync_directories(struct store *store, const char *dir)
 {
+	const char *const paths[] = {dir, store->dir, store->pieces_dir, store->transfers_dir};
 	enum err err = ERR_OK;
 
-	if (!clean) {
+	for (size_t i = 0; err == ERR_OK && i < sizeof(paths) / sizeof(paths[0]); i++)
+		err = seam_sync_directory(store->seam, paths[i]);
+	return err;
+}
+
+/* What was found must be on stable storage before anything is built on it, and SUPER must say that we are at it. */
+static void settle_recovery(struct store *store, const char *dir, bool clean)
+{
+	enum err err = sync_directories(store, dir);
+
+	if (err != ERR_OK)
+		health_fail(&store->health, "syncing a directory", 0, err);
+	if (!clean)
 		store->super.floor = clock_wall();
-		err = seam_sync_directory(store->seam, store->pieces_dir);
-		if (err == ERR_OK)
-			err = seam_sync_directory(store->seam, store->transfers_dir);
-		if (err != ERR_OK)
-			health_fail(&store->health, "syncing a directory", 0, err);
-	}
 	store->super.clean = false;
 	(void)!store_save_super(store);
 	recovery_seal(store);
 }
 
-static enum err open_parts(struct store *store, char why[STORE_MESSAGE])
+static enum err open_parts(struct store *store, const char *dir, char why[STORE_MESSAGE])
 {
 	uint64_t last = 0;
 	enum err err = lock_store(store, why);
@@ -237,7 +244,7 @@ static enum err open_parts(struct store *store, char why[STORE_MESSAGE])
 	if (last + 1 > store->super.sequence)
 		store->super.sequence = last + 1;
 	sequence_set_next(&store->sequence, store->super.sequence);
-	settle_recovery(store, clean);
+	settle_recovery(store, dir, clean);
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
 	store->log = transfer_log_start(store);
@@ -279,7 +286,7 @@ enum err store_open(const char *dir, uint64_t allocation, const struct seam *sea
 	if (err == ERR_OK) {
 		snprintf(store->pieces_dir, sizeof(store->pieces_dir), "%s/segments", store->dir);
 		snprintf(store->transfers_dir, sizeof(store->transfers_dir), "%s/transfers", store->dir);
-		err = open_parts(store, why);
+		err = open_parts(store, dir, why);
 	}
 	if (err != ERR_OK) {
 		free_store(store);

@@ -64,7 +64,7 @@ struct store_piece {
 	uint64_t stored_at;
 	uint64_t expires; /* 0: until deleted */
 	struct bytes32 root;
-	struct bytes32 allocation; /* struct hash of the allocation that put it */
+	struct bytes32 allocation;	    /* struct hash of the allocation that put it */
 	struct bytes32 blocks[TREE_BLOCKS]; /* subtree hashes, tree_blocks(size) of them */
 };
 
@@ -83,19 +83,19 @@ enum err store_delete(struct store *store, const struct store_key *key, uint64_t
 		      void (*done)(void *arg, enum err err), void *arg) WARN_UNUSED;
 
 /* Walk all live pieces, in no order; stop when `each` returns false. Pieces put or deleted meanwhile may be missed. */
-enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size), void *arg)
-	WARN_UNUSED;
+enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size),
+		    void *arg) WARN_UNUSED;
 
 /* Bytes; live + dead + overhead + reserved + free is what the segment files take. */
 struct store_space {
 	uint64_t allocation;
-	uint64_t live;		   /* payload of live pieces */
-	uint64_t pieces;	   /* how many */
-	uint64_t dead;		   /* deleted or superseded, not yet reclaimed */
-	uint64_t overhead;	   /* headers, footers, heads and padding of live records, tombstones, transfers */
-	uint64_t reserved;	   /* of uploads under way */
-	uint64_t free;		   /* in segment files, not yet given out */
-	uint64_t available;	   /* what new pieces may still take: allocation and disk both heeded */
+	uint64_t live;	    /* payload of live pieces */
+	uint64_t pieces;    /* how many */
+	uint64_t dead;	    /* deleted or superseded, not yet reclaimed */
+	uint64_t overhead;  /* headers, footers, heads and padding of live records, tombstones, transfers */
+	uint64_t reserved;  /* of uploads under way */
+	uint64_t free;	    /* in segment files, not yet given out */
+	uint64_t available; /* what new pieces may still take: allocation and disk both heeded */
 	bool read_only;
 	char reason[STORE_MESSAGE]; /* why read-only */
 };

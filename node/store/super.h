@@ -10,9 +10,9 @@
 
 #include "node/store/segment.h"
 
-#define SUPER_COPY 16384	/* bytes of a copy */
-#define SUPER_SECOND 65536	/* where the second copy stands */
-#define SUPER_FILE 131072	/* bytes of the file */
+#define SUPER_COPY 16384   /* bytes of a copy */
+#define SUPER_SECOND 65536 /* where the second copy stands */
+#define SUPER_FILE 131072  /* bytes of the file */
 #define SUPER_SATELLITES 800
 
 struct super {

@@ -18,7 +18,7 @@ struct store_upload {
 	struct store *store;
 	struct claim claim;
 	struct sequence_ticket ticket;
-	bool numbered;	/* the ticket is taken */
+	bool numbered; /* the ticket is taken */
 	bool claimed;
 	struct extent extent;
 	struct record record;

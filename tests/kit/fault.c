@@ -14,8 +14,8 @@
 
 #include "common/memory.h"
 
-static const char *const kind_names[] = {"open",   "pread",  "pwrite", "truncate", "sync",     "allocate", "lock",
-					 "list",   "stat",   "mkdir",  "rename",   "unlink", "sync_dir", "space"};
+static const char *const kind_names[] = {"open", "pread", "pwrite", "truncate", "sync",	  "allocate", "lock",
+					 "list", "stat",  "mkdir",  "rename",	"unlink", "sync_dir", "space"};
 
 static struct fault *fault_of(const struct seam *self)
 {
@@ -136,8 +136,8 @@ static bool in_directory(const struct change *change, const void *arg)
 static int enter(const struct seam *self, enum fault_kind kind, const char *about, int *fail)
 {
 	struct fault *fault = fault_of(self);
-	bool changing = (kind >= FAULT_PWRITE && kind <= FAULT_ALLOCATE) ||
-			(kind >= FAULT_MKDIR && kind <= FAULT_SYNC_DIR);
+	bool changing =
+		(kind >= FAULT_PWRITE && kind <= FAULT_ALLOCATE) || (kind >= FAULT_MKDIR && kind <= FAULT_SYNC_DIR);
 	uint64_t number;
 
 	pthread_mutex_lock(&fault->lock);
