@@ -19,7 +19,7 @@ enum fake_how {
 	FAKE_WRONG_BYTES,   /* GET: a byte of block `at` is another */
 	FAKE_SHORT,	    /* GET: GET_END instead of block `at` */
 	FAKE_VANISH,	    /* the connection breaks at block `at` */
-	FAKE_STALL,	    /* nothing comes any more from block `at` on */
+	FAKE_STALL,	    /* nothing is sent, or read, any more from block `at` on, until the net is stopped */
 	FAKE_REFUSE,	    /* ERROR to request number `at` of the kind, counted from 1; 0: to all */
 	FAKE_NONSENSE,	    /* ERROR with code 0, "all is well" */
 	FAKE_WRONG_RECEIPT, /* PUT: for another root */
@@ -42,6 +42,7 @@ struct fake_node {
 	struct event *accept;
 	struct endpoint endpoint;
 	struct fake_piece *pieces;
+	struct fake_channel *channels;
 	/* what went on */
 	unsigned puts, gets, cancels;
 	uint64_t ordered; /* by all orders' last amounts of GETs */
@@ -83,6 +84,8 @@ void fake_net_free(struct fake_net *net);
 int fake_listen(struct endpoint *endpoint, const struct key *key);
 void fake_node_attach(struct fake_node *node);
 void fake_node_clear(struct fake_node *node);
+/* End what stalled. */
+void fake_node_resume(struct fake_node *node);
 const struct address *fake_node_address(const struct fake_node *node);
 
 #endif

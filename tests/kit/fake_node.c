@@ -34,10 +34,11 @@ struct moving {
 	struct moving *prev, *next_moving;
 };
 
-struct channel_of {
+struct fake_channel {
 	struct fake_node *node;
 	struct peer *peer;
 	struct moving *moving;
+	struct fake_channel *prev, *next;
 };
 
 const struct address *fake_node_address(const struct fake_node *node)
@@ -59,7 +60,7 @@ static void piece_free(struct fake_piece *piece)
 	free(piece);
 }
 
-static void end_moving(struct channel_of *of, struct moving *moving)
+static void end_moving(struct fake_channel *of, struct moving *moving)
 {
 	DL_DELETE2(of->moving, moving, prev, next_moving);
 	if (!moving->put)
@@ -69,7 +70,7 @@ static void end_moving(struct channel_of *of, struct moving *moving)
 	free(moving);
 }
 
-static struct moving *find_moving(struct channel_of *of, uint32_t request)
+static struct moving *find_moving(struct fake_channel *of, uint32_t request)
 {
 	struct moving *moving;
 
@@ -82,7 +83,7 @@ static struct moving *find_moving(struct channel_of *of, uint32_t request)
 }
 
 /* Begin a transfer if its allocation is in order. */
-static struct moving *begin(struct channel_of *of, const struct message *message, struct bytes wire,
+static struct moving *begin(struct fake_channel *of, const struct message *message, struct bytes wire,
 			    const struct bytes32 *piece)
 {
 	struct moving *moving = memory_new(1, sizeof(*moving));
@@ -99,7 +100,7 @@ static struct moving *begin(struct channel_of *of, const struct message *message
 }
 
 /* Refuse a request, when that is how the node behaves. */
-static bool refuses(struct channel_of *of, const struct fake_manner *manner, unsigned count, uint32_t request)
+static bool refuses(struct fake_channel *of, const struct fake_manner *manner, unsigned count, uint32_t request)
 {
 	if (manner->how == FAKE_NONSENSE)
 		peer_refuse(of->peer, request, REFUSAL_NONE, "");
@@ -110,7 +111,7 @@ static bool refuses(struct channel_of *of, const struct fake_manner *manner, uns
 	return true;
 }
 
-static void take_put(struct channel_of *of, const struct message *message)
+static void take_put(struct fake_channel *of, const struct message *message)
 {
 	struct moving *moving;
 
@@ -127,23 +128,25 @@ static void take_put(struct channel_of *of, const struct message *message)
 }
 
 /* True when this block is where the node goes wrong. */
-static bool misbehaves(struct channel_of *of, const struct fake_manner *manner, uint32_t block, struct moving *moving)
+static bool misbehaves(struct fake_channel *of, const struct fake_manner *manner, uint32_t block, struct moving *moving)
 {
 	if (block < manner->at)
 		return false;
 	if (manner->how == FAKE_VANISH)
 		channel_abort(peer_channel(of->peer));
-	if (manner->how == FAKE_STALL)
+	if (manner->how == FAKE_STALL) {
 		moving->stalled = true;
+		channel_pause(peer_channel(of->peer));
+	}
 	return manner->how == FAKE_VANISH || manner->how == FAKE_STALL;
 }
 
-static void take_data(struct channel_of *of, struct moving *moving, const struct message *message)
+static void take_data(struct fake_channel *of, struct moving *moving, const struct message *message)
 {
 	struct fake_piece *piece = moving->piece;
 	const struct msg_data *data = &message->data;
 
-	if (misbehaves(of, &of->node->put, data->block, moving))
+	if (moving->stalled || misbehaves(of, &of->node->put, data->block, moving))
 		return;
 	if (data->block != piece->tree.count || piece->tree.size + data->payload.len > moving->allocation.limit) {
 		blame(of->node, "a block out of order or past the limit");
@@ -157,7 +160,7 @@ static void take_data(struct channel_of *of, struct moving *moving, const struct
 		blame(of->node, "data that was not ordered");
 }
 
-static void take_put_end(struct channel_of *of, struct moving *moving, const struct message *message)
+static void take_put_end(struct fake_channel *of, struct moving *moving, const struct message *message)
 {
 	struct fake_piece *piece = moving->piece, *old;
 	struct receipt receipt = {.allocation = moving->hash, .piece = piece->id, .storedAt = 1};
@@ -189,7 +192,7 @@ static void take_put_end(struct channel_of *of, struct moving *moving, const str
 	end_moving(of, moving);
 }
 
-static void send_block(struct channel_of *of, struct moving *moving, size_t len)
+static void send_block(struct fake_channel *of, struct moving *moving, size_t len)
 {
 	struct fake_piece *piece = moving->piece;
 	struct message message = {.type = MSG_DATA, .request = moving->request};
@@ -209,7 +212,7 @@ static void send_block(struct channel_of *of, struct moving *moving, size_t len)
 }
 
 /* Send what is ordered, and one block more. */
-static void serve(struct channel_of *of, struct moving *moving)
+static void serve(struct fake_channel *of, struct moving *moving)
 {
 	struct message end = {.type = MSG_GET_END, .request = moving->request};
 
@@ -233,7 +236,7 @@ static void serve(struct channel_of *of, struct moving *moving)
 	end_moving(of, moving);
 }
 
-static void take_get(struct channel_of *of, const struct message *message)
+static void take_get(struct fake_channel *of, const struct message *message)
 {
 	const struct msg_get *get = &message->get;
 	struct fake_piece *piece;
@@ -257,7 +260,7 @@ static void take_get(struct channel_of *of, const struct message *message)
 		serve(of, moving);
 }
 
-static void take_order(struct channel_of *of, struct moving *moving, const struct message *message)
+static void take_order(struct fake_channel *of, struct moving *moving, const struct message *message)
 {
 	struct order order;
 	struct signature signature;
@@ -275,7 +278,7 @@ static void take_order(struct channel_of *of, struct moving *moving, const struc
 
 static void on_request(struct peer *peer, const struct message *message, void *arg)
 {
-	struct channel_of *of = arg;
+	struct fake_channel *of = arg;
 	struct moving *moving = find_moving(of, message->request);
 
 	of->peer = peer;
@@ -302,13 +305,14 @@ static void on_request(struct peer *peer, const struct message *message, void *a
 
 static void on_closed(struct peer *peer, enum err err, const char *why, void *arg)
 {
-	struct channel_of *of = arg;
+	struct fake_channel *of = arg;
 
 	(void)peer;
 	(void)err;
 	(void)why;
 	while (of->moving != NULL)
 		end_moving(of, of->moving);
+	DL_DELETE(of->node->channels, of);
 	of->node->net->peers--;
 	free(of);
 }
@@ -329,7 +333,7 @@ static void on_late(evutil_socket_t fd, short what, void *arg)
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
 	struct fake_node *node = arg;
-	struct channel_of *of;
+	struct fake_channel *of;
 	int connection;
 
 	(void)what;
@@ -345,6 +349,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		return;
 	of = memory_new(1, sizeof(*of));
 	of->node = node;
+	DL_APPEND(node->channels, of);
 	node->net->peers++;
 	of->peer = peer_accept(loop_base(node->net->loop), node->key, connection, &channel_default_limits, &hello,
 			       &events, of);
@@ -371,11 +376,21 @@ void fake_node_attach(struct fake_node *node)
 	event_add(node->accept, NULL);
 }
 
+void fake_node_resume(struct fake_node *node)
+{
+	struct fake_channel *of;
+
+	DL_FOREACH(node->channels, of) {
+		if (peer_channel(of->peer) != NULL)
+			channel_resume(peer_channel(of->peer));
+	}
+}
+
 void fake_node_clear(struct fake_node *node)
 {
 	struct fake_piece *piece, *next;
 
-	HASH_ITER (hh, node->pieces, piece, next) {
+	HASH_ITER(hh, node->pieces, piece, next) {
 		HASH_DEL(node->pieces, piece);
 		piece_free(piece);
 	}

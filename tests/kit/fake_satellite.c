@@ -64,8 +64,7 @@ static struct fake_object *find_version(struct fake_net *net, const struct bytes
 {
 	struct fake_object *object;
 
-	DL_FOREACH(net->objects, object)
-	{
+	DL_FOREACH(net->objects, object) {
 		if (bytes32_equal(&object->version, version))
 			return object;
 	}
@@ -76,8 +75,7 @@ static struct fake_object *find_path(struct fake_net *net, struct bytes path)
 {
 	struct fake_object *object;
 
-	DL_FOREACH(net->objects, object)
-	{
+	DL_FOREACH(net->objects, object) {
 		if (object->visible && bytes_equal(bytes_of(object->path, object->path_len), path))
 			return object;
 	}
@@ -88,8 +86,7 @@ static struct fake_segment *find_segment(struct fake_net *net, const struct byte
 {
 	struct fake_segment *segment;
 
-	DL_FOREACH(net->segments, segment)
-	{
+	DL_FOREACH(net->segments, segment) {
 		if (segment->committed && bytes32_equal(&segment->version, version) && segment->number == number)
 			return segment;
 	}
@@ -235,8 +232,7 @@ static void take_commit_segment(struct caller *caller, const struct message *mes
 	struct item_receipt item;
 	struct reader r;
 
-	DL_FOREACH(caller->net->segments, segment)
-	{
+	DL_FOREACH(caller->net->segments, segment) {
 		if (bytes32_equal(&segment->id, &commit->segment))
 			break;
 	}
@@ -467,6 +463,8 @@ void fake_net_stop(struct fake_net *net)
 {
 	loop_stop(net->loop);
 	loop_join(net->loop);
+	for (unsigned i = 0; i < net->node_count; i++)
+		fake_node_resume(&net->nodes[i]);
 }
 
 void fake_net_free(struct fake_net *net)
@@ -477,9 +475,9 @@ void fake_net_free(struct fake_net *net)
 	while (net->peers > 0)
 		event_base_loop(loop_base(net->loop), EVLOOP_ONCE);
 	DL_FOREACH_SAFE(net->objects, object, next_object)
-	free(object);
+		free(object);
 	DL_FOREACH_SAFE(net->segments, segment, next_segment)
-	free(segment);
+		free(segment);
 	for (unsigned i = 0; i < net->node_count; i++)
 		fake_node_clear(&net->nodes[i]);
 	event_free(net->accept);
