@@ -224,6 +224,29 @@ static int get_file(struct client *client, struct object_name *name, const struc
 	return status;
 }
 
+/* A device or a pipe is written to; putting a file in its place would take it from everybody. */
+static bool is_special(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
+static int get_special(struct client *client, struct object_name *name, const struct object_range *range,
+		       const char *file)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY), status;
+	uint64_t modified;
+
+	if (fd < 0) {
+		object_name_clear(name);
+		return fail_file(file);
+	}
+	status = get(client, name, range, fd, &modified) == ERR_OK ? 0 : -1;
+	close(fd);
+	return status;
+}
+
 int copy_down(struct client *client, const struct location *from, const struct object_range *range, const char *file)
 {
 	struct object_name name;
@@ -235,6 +258,8 @@ int copy_down(struct client *client, const struct location *from, const struct o
 		return client_usage("%s%s/%s: %s", LOCATION_SCHEME, from->bucket, from->path, why);
 	if (strcmp(file, "-") == 0)
 		status = get(client, &name, range, STDOUT_FILENO, &modified) == ERR_OK ? 0 : -1;
+	else if (is_special(file))
+		status = get_special(client, &name, range, file);
 	else
 		status = get_file(client, &name, range, file);
 	if (status < 0)

@@ -223,3 +223,15 @@ def test_stats_name_the_nodes(client, tmp_path):
     assert stats["bytes_received"] == sum(n["bytes_received"] for n in stats["nodes"]) >= 3 * MIB
     assert all(re.fullmatch("[0-9a-f]{66}", n["id"]) for n in stats["nodes"])
     wait_until("stats", lambda: Path(tmp_path / "out").stat().st_size == 3 * MIB)
+
+
+def test_device_is_written_to_not_replaced(client, tmp_path):
+    """A pipe or a device as the target stays what it is; putting a file over /dev/null would harm everybody."""
+    data = os.urandom(50_000)  # less than a pipe holds
+    client.put(data, "granary://copies/device")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    client.run("cp", "granary://copies/device", pipe)
+    assert reader.communicate(timeout=30)[0] == data
+    assert pipe.is_fifo()
