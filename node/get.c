@@ -1,7 +1,12 @@
-/* GET: read in the pool, send from the loop, as far as orders and the channel allow. */
+/*
+ * GET: read in the pool, send from the loop, as far as orders and the channel allow.
+ *
+ * The store's log is told of the first order as soon as it is there, and of the last before GET_END, which waits until
+ * that entry is written: an order that was acknowledged survives the end of the process. When it cannot be written, the
+ * client still gets what it asked for, but in place of GET_END the reason.
+ */
 #include "node/get.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +15,6 @@
 #include "common/memory.h"
 #include "node/session.h"
 #include "node/transfer.h"
-#include "payments/rules.h"
 
 /* Blocks read and not yet sent. */
 struct batch {
@@ -34,11 +38,10 @@ struct get {
 	bool working;		/* a job is under way */
 	bool logged;		/* the log was told that the allocation is used, … */
 	uint64_t logged_amount; /* … and of so much ordered */
+	bool logging;		/* an entry is on its way to the log */
+	enum err log_err;	/* what became of the last one */
 
 	/* The job's while one is under way, the loop's in between. */
-	bool log;  /* `entry` is for the log */
-	bool fill; /* a batch is to be read */
-	struct store_transfer entry;
 	struct store_reader *reader;
 	uint32_t read; /* block to be read */
 	uint32_t end;  /* one past the last */
@@ -46,6 +49,7 @@ struct get {
 };
 
 static void get_worked(void *arg);
+static void advance(struct get *get);
 
 static const struct store_piece *piece_of(const struct get *get)
 {
@@ -58,6 +62,14 @@ static uint64_t covered(const struct get *get)
 	uint64_t size = piece_of(get)->size, end = (uint64_t)get->end * TREE_BLOCK;
 
 	return (end < size ? end : size) - (uint64_t)get->read * TREE_BLOCK;
+}
+
+/* Whether all blocks of the range can be paid for: each is sent when there is an order for some of it. */
+static bool is_payable(const struct get *get)
+{
+	uint64_t last = tree_block_size(piece_of(get)->size, get->end - 1), all = covered(get);
+
+	return all == 0 || all - last < get->transfer.allocation.limit;
 }
 
 /* Find the piece, and hold the range against it and against what can ever be ordered. */
@@ -79,7 +91,7 @@ static enum refusal job_open(struct get *get)
 	last = get->length > 0 ? get->offset + get->length - 1 : 0;
 	get->read = (uint32_t)(get->offset / TREE_BLOCK);
 	get->end = (uint32_t)(last / TREE_BLOCK) + 1;
-	return covered(get) <= get->transfer.allocation.limit + RULES_SLACK ? REFUSAL_NONE : REFUSAL_RANGE;
+	return is_payable(get) ? REFUSAL_NONE : REFUSAL_RANGE;
 }
 
 static enum refusal job_read(struct get *get, struct batch *batch)
@@ -96,17 +108,12 @@ static enum refusal job_read(struct get *get, struct batch *batch)
 	return refusal_from_err(store_reader_blocks(get->reader, batch->block, batch->count, batch->data, &len));
 }
 
-/* Written at once, the entry survives the end of the process; the sync is not waited for. */
 static void work_get(void *arg)
 {
 	struct get *get = arg;
 
-	get->refusal = REFUSAL_NONE;
-	if (get->log)
-		store_transfer_add(get->base.parts->store, &get->entry, NULL, NULL);
-	if (get->fill && get->reader == NULL)
-		get->refusal = job_open(get);
-	if (get->fill && get->refusal == REFUSAL_NONE)
+	get->refusal = get->reader == NULL ? job_open(get) : REFUSAL_NONE;
+	if (get->refusal == REFUSAL_NONE)
 		get->refusal = job_read(get, &get->batches[get->filling]);
 }
 
@@ -120,22 +127,45 @@ static bool log_is_behind(const struct get *get)
 	return !get->logged || get->logged_amount != get->transfer.order.amount;
 }
 
-static void start_job(struct get *get, bool log, bool fill)
+static void set_ours(struct get *get)
 {
-	get->log = log && log_is_behind(get);
-	if (get->log) {
-		get->logged = true;
-		get->logged_amount = get->transfer.order.amount;
-		transfer_log_entry(&get->transfer, clock_wall(), &get->entry);
-	}
-	get->fill = fill;
-	get->working = true;
-	get->base.ours = true;
-	request_job(&get->base, work_get, get_worked);
+	get->base.ours = get->working || get->logging;
 }
 
-/* Keep one job under way as long as there are blocks to read and a batch to read them into. The first one also tells
- * the log of the first order. */
+static void on_logged(void *arg)
+{
+	struct get *get = arg;
+
+	get->logging = false;
+	set_ours(get);
+	request_job_is_back(&get->base);
+	advance(get);
+}
+
+/* In the log's thread. */
+static void logged(void *arg, enum err err)
+{
+	struct get *get = arg;
+
+	get->log_err = err;
+	request_finish_job(&get->base, on_logged);
+}
+
+/* Written at once, the entry survives the end of the process; its sync is not waited for. */
+static void write_log(struct get *get)
+{
+	struct store_transfer entry;
+
+	get->logged = true;
+	get->logged_amount = get->transfer.order.amount;
+	get->logging = true;
+	set_ours(get);
+	get->base.jobs++;
+	transfer_log_entry(&get->transfer, clock_wall(), &entry);
+	store_transfer_add(get->base.parts->store, &entry, logged, get);
+}
+
+/* Keep one job under way as long as there are blocks to read and a batch to read them into. */
 static void read_ahead(struct get *get)
 {
 	if (get->working || (get->opened && get->read == get->end))
@@ -146,7 +176,9 @@ static void read_ahead(struct get *get)
 		get->filling = !get->sending;
 	else
 		return;
-	start_job(get, !get->logged && get->transfer.order.amount > 0, true);
+	get->working = true;
+	set_ours(get);
+	request_job(&get->base, work_get, get_worked);
 }
 
 static void send_block(struct get *get, struct batch *batch)
@@ -205,6 +237,15 @@ static void answer_end(struct get *get)
 	request_end(&get->base);
 }
 
+/* All was sent and all that was ordered for it is in the log: say so. */
+static void conclude(struct get *get)
+{
+	if (get->log_err != ERR_OK)
+		request_refuse(&get->base, refusal_from_err(get->log_err), "sent, but the last order cannot be kept");
+	else
+		answer_end(get);
+}
+
 /* Do what is next. What was ordered is logged also when the client leaves early; the allocation is used then, too, even
  * without an order. */
 static void advance(struct get *get)
@@ -214,12 +255,14 @@ static void advance(struct get *get)
 	if (get->opened && !over)
 		send_ready(get);
 	sent = get->opened && !get->working && get->next == get->end;
-	if (!get->working && (over || sent) && log_is_behind(get))
-		start_job(get, true, false);
-	else if (sent)
-		answer_end(get);
-	else if (!over)
+	if (!get->logging && log_is_behind(get) && (over || sent || (!get->logged && get->transfer.order.amount > 0)))
+		write_log(get);
+	if (over)
+		return;
+	if (!sent)
 		read_ahead(get);
+	else if (!get->logging)
+		conclude(get);
 }
 
 static void get_worked(void *arg)
@@ -227,11 +270,11 @@ static void get_worked(void *arg)
 	struct get *get = arg;
 
 	get->working = false;
-	get->base.ours = false;
+	set_ours(get);
 	request_job_is_back(&get->base);
 	if (get->refusal != REFUSAL_NONE)
 		request_refuse(&get->base, get->refusal, NULL);
-	else if (get->fill && !get->opened) {
+	else if (!get->opened) {
 		get->next = get->batches[get->filling].block;
 		get->opened = true;
 	}

@@ -40,7 +40,7 @@ void farm_start(struct farm *farm)
 	trust_the_satellite(farm);
 	farm->parts.metrics = stats_new();
 	farm->parts.admission = admission_new((uint64_t)64 << 20, 1000000);
-	if (store_open(farm->dir, farm->allocation, &seam_system, &farm->parts.store, why) != ERR_OK) {
+	if (store_open(farm->dir, farm->allocation, farm->seam, &farm->parts.store, why) != ERR_OK) {
 		fprintf(stderr, "store: %s\n", why);
 		abort();
 	}
@@ -82,7 +82,7 @@ void farm_new(struct farm *farm, uint64_t allocation)
 	const struct address no_contract = {{0}};
 	char why[STORE_MESSAGE] = "";
 
-	*farm = (struct farm){.dir = "/tmp/granary-farm-XXXXXX", .allocation = allocation};
+	*farm = (struct farm){.dir = "/tmp/granary-farm-XXXXXX", .allocation = allocation, .seam = &seam_system};
 	must(mkdtemp(farm->dir) != NULL);
 	farm->node = key_generate();
 	farm->satellite = key_generate();

@@ -14,7 +14,8 @@
 
 struct farm {
 	char dir[64];
-	uint64_t allocation; /* bytes */
+	uint64_t allocation;	 /* bytes */
+	const struct seam *seam; /* the store's, from the next farm_start on */
 	struct key *node, *satellite, *client;
 	struct domain domain;
 	struct parts parts;

@@ -2,6 +2,8 @@
  * The node from the wire to the disk: pieces come in, go out, are proved and deleted; and every rule refuses with its
  * own code. The client and the satellite are played by tests/kit/farm.
  */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -183,6 +185,10 @@ static void test_ranges(void **state)
 	/* More blocks than the allocation can ever pay for. */
 	farm_allocation(&f->farm, ACTION_GET, &piece, 100000, &allocation);
 	assert_int_equal(get_code(f, &allocation, 0, 500000), REFUSAL_RANGE);
+	farm_allocation(&f->farm, ACTION_GET, &piece, TREE_BLOCK, &allocation);
+	assert_int_equal(get_code(f, &allocation, 0, 2 * TREE_BLOCK), REFUSAL_RANGE);
+	farm_allocation(&f->farm, ACTION_GET, &piece, TREE_BLOCK + 1, &allocation);
+	assert_int_equal(get_code(f, &allocation, 0, 2 * TREE_BLOCK), REFUSAL_NONE);
 }
 
 static void test_allocations_refused(void **state)
@@ -596,6 +602,112 @@ static void test_delete(void **state)
 	assert_int_equal(talk.deleted.count, 0);
 }
 
+/* A disk whose writes wait while it is shut, and fail with `number` unless that is 0. */
+struct slow_disk {
+	struct seam seam;
+	pthread_mutex_t lock;
+	pthread_cond_t opened;
+	bool shut;
+	int number;
+};
+
+static ssize_t slow_write(const struct seam *self, int fd, const void *data, size_t len, uint64_t offset)
+{
+	struct slow_disk *disk = (struct slow_disk *)(uintptr_t)self;
+	int number;
+
+	pthread_mutex_lock(&disk->lock);
+	while (disk->shut)
+		pthread_cond_wait(&disk->opened, &disk->lock);
+	number = disk->number;
+	pthread_mutex_unlock(&disk->lock);
+	return number != 0 ? -number : seam_system.pwrite(&seam_system, fd, data, len, offset);
+}
+
+static void set_disk(struct slow_disk *disk, bool shut, int number)
+{
+	pthread_mutex_lock(&disk->lock);
+	disk->shut = shut;
+	disk->number = number;
+	pthread_cond_broadcast(&disk->opened);
+	pthread_mutex_unlock(&disk->lock);
+}
+
+/* Have the node on such a disk. */
+static void set_slow_disk(struct fixture *f, struct slow_disk *disk)
+{
+	*disk = (struct slow_disk){.seam = seam_system};
+	pthread_mutex_init(&disk->lock, NULL);
+	pthread_cond_init(&disk->opened, NULL);
+	disk->seam.pwrite = slow_write;
+	f->farm.seam = &disk->seam;
+	restart(f);
+}
+
+static void begin_get(struct fixture *f, const struct allocation *allocation, uint64_t length, struct talk *talk)
+{
+	struct message message = {.type = MSG_GET};
+	uint8_t wire[MESSAGE_SIGNED_MAX];
+
+	message.get.piece = allocation->piece;
+	message.get.length = length;
+	message.get.allocation = farm_sign(&f->farm, &typed_allocation, allocation, f->farm.satellite, wire);
+	talk_begin(talk, &f->farm, f->client, &message);
+	message = (struct message){.type = MSG_ORDER};
+	message.order.order = farm_order(&f->farm, allocation, length, wire);
+	talk_send(talk, &message);
+}
+
+/* GET_END acknowledges the last order, so it must not overtake what keeps it. */
+static void test_end_waits_for_the_log(void **state)
+{
+	struct fixture *f = *state;
+	const struct bytes32 piece = piece_id(31);
+	struct message ping = {.type = MSG_PING}, pong;
+	static struct slow_disk disk; /* the node has it until the test is torn down */
+	struct allocation allocation;
+	struct talk talk = {0};
+	bool early;
+
+	store_piece(f, 31, 100000);
+	set_slow_disk(f, &disk);
+	farm_allocation(&f->farm, ACTION_GET, &piece, 100000, &allocation);
+	set_disk(&disk, true, 0);
+	begin_get(f, &allocation, 100000, &talk);
+	while (talk.bytes < 100000)
+		assert_int_equal(event_base_loop(f->farm.base, EVLOOP_ONCE), 0);
+	assert_int_equal(peer_call(f->client, &ping, 30000, &pong), ERR_OK);
+	early = talk.done;
+	set_disk(&disk, false, 0);
+	assert_false(early);
+	talk_wait(&talk);
+	assert_int_equal(talk.code, REFUSAL_NONE);
+	assert_int_equal(talk.end_bytes, 100000);
+	talk_free(&talk);
+}
+
+/* The customer is served from a disk that takes nothing more, but no order is acknowledged that it does not keep. */
+static void test_no_end_without_the_log(void **state)
+{
+	struct fixture *f = *state;
+	const struct bytes32 piece = piece_id(32);
+	static struct slow_disk disk; /* the node has it until the test is torn down */
+	struct allocation allocation;
+	struct talk talk = {0};
+
+	store_piece(f, 32, 100000);
+	set_slow_disk(f, &disk);
+	farm_allocation(&f->farm, ACTION_GET, &piece, 100000, &allocation);
+	set_disk(&disk, false, EIO);
+	begin_get(f, &allocation, 100000, &talk);
+	talk_wait(&talk);
+	assert_int_equal(talk.code, REFUSAL_READ_ONLY);
+	assert_int_equal(talk.bytes, 100000);
+	assert_memory_equal(talk.data, f->data, 100000);
+	talk_free(&talk);
+	assert_int_equal(get_code(f, &allocation, 0, 100000), REFUSAL_REPLAY);
+}
+
 /* What is no request to a node, or belongs to none. */
 static void test_nonsense(void **state)
 {
@@ -635,6 +747,8 @@ int main(void)
 		TEST(test_prove),
 		TEST(test_delete),
 		TEST(test_nonsense),
+		TEST(test_end_waits_for_the_log),
+		TEST(test_no_end_without_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
