@@ -5,7 +5,6 @@ The allocations are signed with the satellite's own key, which these tests read 
 
 import os
 import re
-import shutil
 import signal
 import struct
 import time
@@ -17,7 +16,7 @@ from hostile import (
     truncate, version_byte,
 )
 from hostile.typed import GET, PUT, PUT_REPAIR
-from network import wait_until
+from network import is_sanitized, wait_until
 from test_tree_vectors import root
 
 ROOT = Path(__file__).parents[2]
@@ -480,12 +479,6 @@ def test_too_much(strict):
         wait_until("there is room again", put_again)
         requests = [strict.begin_put(peer, limit=10)[0] for _ in range(4)]
         expect(peer, "busy", requests[3])
-
-
-def is_sanitized():
-    """Sanitizers keep memory of their own."""
-    program = Path(shutil.which("granary-node")).read_bytes()
-    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def test_a_reader_that_does_not_read(bench):
