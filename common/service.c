@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -136,6 +137,16 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 	}
 	signals->stopping = true;
 	signals->stop(signals->arg);
+}
+
+void service_raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 struct service_signals *service_signals_new(struct loop *loop, void (*stop)(void *arg), void (*reload)(void *arg),

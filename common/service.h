@@ -17,6 +17,9 @@ enum err service_key(const char *dir, struct key **ret, char *why, size_t room) 
 /* Take DIR/LOCK for the life of the process. ERR_BUSY when a daemon runs there. */
 enum err service_lock(const char *dir, char *why, size_t room) WARN_UNUSED;
 
+/* Raise the limit of open files to what the system allows: connections and segments take one each. */
+void service_raise_limits(void);
+
 struct service_signals;
 /* SIGTERM and SIGINT call stop(arg) (a second one ends the process at once), SIGHUP calls reload(arg); SIGPIPE is
  * ignored. Called on the loop. */

@@ -68,6 +68,8 @@ enum err admission_rebuild(struct admission *admission, struct store *store, uin
 
 	pthread_mutex_lock(&admission->lock);
 	admission->floor = store_transfers_floor(store);
+	if (admission->floor > now) /* set by a clock that was wrong */
+		admission->floor = now;
 	err = store_transfers_each(store, 0, now > REMEMBERED ? now - REMEMBERED : 0, remember, &rebuild);
 	pthread_mutex_unlock(&admission->lock);
 	return err;

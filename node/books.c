@@ -43,7 +43,8 @@ static void fill(struct books *books)
 
 	if (err == ERR_OK && now - books->trimmed_at >= TRIM_SECONDS) {
 		books->trimmed_at = now;
-		err = store_transfers_trim(books->parts->store, ledger_sequence(books->ledger), now - TRIM_AFTER);
+		err = store_transfers_trim(books->parts->store, ledger_sequence(books->ledger),
+					   now > TRIM_AFTER ? now - TRIM_AFTER : 0);
 	}
 	report_fill(books, err);
 }

@@ -233,6 +233,7 @@ int daemon_run_node(struct options *options)
 	settings_read(options, &daemon.settings);
 	settings_read_live(options, &live);
 	log_setup("node", live.log_level);
+	service_raise_limits();
 	err = open_parts(&daemon, &live, why, sizeof(why));
 	if (err == ERR_OK)
 		err = start(&daemon, &live, why, sizeof(why));

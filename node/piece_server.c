@@ -14,6 +14,7 @@ struct piece_server {
 	struct worker *workers;
 	unsigned worker_count;
 	unsigned undrained; /* workers that have not said so */
+	bool running;	    /* the workers' threads */
 	struct event *patience;
 	void (*drained)(void *arg);
 	void *arg;
@@ -27,6 +28,17 @@ static void on_accept(struct loop *loop, unsigned index, evutil_socket_t fd, str
 	session_begin(&server->workers[index], fd, ticket);
 }
 
+static void join_workers(struct piece_server *server)
+{
+	if (!server->running)
+		return;
+	for (unsigned i = 0; i < server->worker_count; i++) {
+		loop_stop(server->workers[i].loop);
+		loop_join(server->workers[i].loop);
+	}
+	server->running = false;
+}
+
 /* In the daemon's loop. */
 static void count_drained(void *arg)
 {
@@ -37,10 +49,7 @@ static void count_drained(void *arg)
 		return;
 	event_free(server->patience);
 	server->patience = NULL;
-	for (unsigned i = 0; i < server->worker_count; i++) {
-		loop_stop(server->workers[i].loop);
-		loop_join(server->workers[i].loop);
-	}
+	join_workers(server);
 	server->drained(server->arg);
 }
 
@@ -85,6 +94,7 @@ enum err piece_server_start(struct loop *loop, const struct hostport *at, const 
 	server->at = *listener_at(server->listener);
 	for (unsigned i = 0; i < workers; i++)
 		loop_start(loops[i], "worker");
+	server->running = true;
 	*ret = server;
 	server = NULL;
 out:
@@ -139,6 +149,7 @@ void piece_server_free(struct piece_server *server)
 	if (server == NULL)
 		return;
 	listener_free(server->listener);
+	join_workers(server);
 	for (unsigned i = 0; i < server->worker_count; i++)
 		loop_free(server->workers[i].loop);
 	free(server->workers);

@@ -22,8 +22,8 @@ const struct hostport *piece_server_at(const struct piece_server *server);
 /* Begin the end, in the daemon's loop: drained(arg) is called there when the last session and request are gone; after
  * patience_ms those that are left are cut off. */
 void piece_server_stop(struct piece_server *server, unsigned patience_ms, void (*drained)(void *arg), void *arg);
-/* After `drained`, or before any loop ran. The store and the disks' pool must be closed before: what they still post
- * is for the workers' loops. */
+/* After `drained`, or before the daemon's loop ran. The store and the disks' pool must be closed before: what they
+ * still post is for the workers' loops. */
 void piece_server_free(struct piece_server *server);
 
 #endif

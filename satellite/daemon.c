@@ -31,6 +31,7 @@ static void set_log_level(const struct options *options)
 
 	log_level_from_name(option_text(options, "log-level"), &level);
 	log_setup("satellite", level);
+	service_raise_limits();
 }
 
 static enum err open_daemon(struct daemon *daemon, char *why, size_t room)

@@ -4,12 +4,13 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 
 import pytest
 
-from network import CommandFailed, Network, run, wait_until
+from network import CommandFailed, Network, Node, run, wait_until
 
 EMPTY = {"unsettled": 0, "settled": 0, "rejected": 0, "bytes": 0, "unsettled_bytes": 0, "settled_bytes": 0}
 
@@ -207,3 +208,15 @@ def test_damaged_directory(net):
     (node.dir / "domains.json").unlink()
     status, why = refused("granary-node", "run", "--dir", node.dir)
     assert status == 1 and why.count("\n") == 1
+
+
+def test_port_taken_ends_with_a_sentence(tmp_path):
+    """A node whose HTTP port is taken says so and ends in good order, its threads running already."""
+    net = Network(tmp_path, nodes=1, redundancy="1/1/1/1")
+    other = Node(net, "other")
+    other.http_port = net.nodes[0].http_port
+    other.init([net.satellite])
+    done = subprocess.run(["granary-node", "run", "--dir", other.dir], capture_output=True, timeout=30, check=False)
+    net.close()
+    assert done.returncode == 1
+    assert "http: cannot serve on" in done.stderr.decode().splitlines()[-1]
