@@ -100,16 +100,23 @@ enum err pieces_put(struct store *store, uint32_t number, uint32_t version, size
 	return wait_for(&answer);
 }
 
-enum err pieces_abort(struct store *store, uint32_t number, size_t len, uint64_t limit)
+enum err pieces_hold(struct store *store, uint32_t number, size_t len, uint64_t limit, struct store_upload **ret)
 {
 	struct allocation allocation = pieces_allocation(number, limit);
 	uint8_t *content = memory_new(1, len + 1);
-	struct store_upload *under_way;
 	enum err err;
 
 	pieces_fill(number, 99, content, len);
-	err = upload(store, &allocation, content, len, &under_way);
+	err = upload(store, &allocation, content, len, ret);
 	free(content);
+	return err;
+}
+
+enum err pieces_abort(struct store *store, uint32_t number, size_t len, uint64_t limit)
+{
+	struct store_upload *under_way;
+	enum err err = pieces_hold(store, number, len, limit, &under_way);
+
 	if (err == ERR_OK)
 		store_put_abort(under_way);
 	return err;

@@ -17,6 +17,8 @@ struct allocation pieces_allocation(uint32_t number, uint64_t limit);
 enum err pieces_put(struct store *store, uint32_t number, uint32_t version, size_t len, uint64_t limit);
 /* Begin an upload, give it `len` bytes, abort it. */
 enum err pieces_abort(struct store *store, uint32_t number, size_t len, uint64_t limit);
+/* Begin an upload and give it `len` bytes; the caller ends or aborts it. */
+enum err pieces_hold(struct store *store, uint32_t number, size_t len, uint64_t limit, struct store_upload **ret);
 /* Read it whole and compare: ERR_OK when it is that version and length, ERR_CONFLICT when it is anything else; what
  * the store answered when it could not be read. */
 enum err pieces_check(struct store *store, uint32_t number, uint32_t version, size_t len);

@@ -317,6 +317,35 @@ static void test_super_survives(void **state)
 	free(found);
 }
 
+/* At rest both copies hold the same: either may rot. */
+static void test_super_is_there_twice(void **state)
+{
+	static const uint64_t copies[] = {0, SUPER_SECOND};
+	struct super *super = sample_super(), *found = calloc(1, sizeof(*found));
+	uint8_t byte;
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct fault *fault = fault_new(1 << 20);
+		const struct seam *seam = fault_seam(fault);
+
+		assert_int_equal(super_create(seam, "/", super), ERR_OK);
+		assert_int_equal(seam_open_file(seam, "//SUPER", O_RDWR, &fd), ERR_OK);
+		super->sequence = 20 + (uint64_t)i;
+		assert_int_equal(super_save(seam, fd, super), ERR_OK);
+		fault_peek(fault, "//SUPER", copies[i] + 100, &byte, 1);
+		byte ^= 1;
+		fault_poke(fault, "//SUPER", copies[i] + 100, &byte, 1);
+		assert_int_equal(super_load(seam, fd, found), ERR_OK);
+		assert_int_equal(found->sequence, super->sequence);
+		assert_int_equal(found->good, !i);
+		fault_free(fault);
+	}
+	free(super);
+	free(found);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_super),
 		cmocka_unit_test(test_super_survives),
+		cmocka_unit_test(test_super_is_there_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

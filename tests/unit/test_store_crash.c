@@ -25,7 +25,7 @@
 #define STATES 24
 #define TRANSFERS 16
 
-enum verb { PUT, ABORT, DELETE, TRANSFER, FLUSH, RESTART };
+enum verb { PUT, ABORT, HOLD, DROP, DELETE, TRANSFER, FLUSH, RESTART };
 
 struct step {
 	enum verb verb;
@@ -35,20 +35,45 @@ struct step {
 	uint64_t limit;
 };
 
-/* Small and large pieces, limits not used up, aborted uploads whose room is used again, segments that fill up, pieces
- * deleted and put anew, clean stops in between. */
+/* Small and large pieces, limits not used up, aborted uploads whose room is used again, also half of it by an upload
+ * that has written nothing yet, segments that fill up, pieces deleted and put anew, clean stops in between. */
 static const struct step workload[] = {
-	{PUT, 0, 1, 1000, 0},	      {PUT, 1, 1, 0, 0},      {ABORT, 9, 0, 150000, 200000},
-	{PUT, 2, 1, 40000, 0},	      {TRANSFER, 0, 0, 1, 0}, {PUT, 3, 1, 100000, 300000},
-	{DELETE, 0, 0, 0, 0},	      {PUT, 4, 1, 300000, 0}, {FLUSH, 0, 0, 0, 0},
-	{PUT, 0, 2, 70000, 0},	      {TRANSFER, 1, 0, 2, 0}, {ABORT, 9, 0, 300000, 400000},
-	{PUT, 5, 1, 380000, 0},	      {PUT, 6, 1, 65536, 0},  {DELETE, 2, 0, 0, 0},
-	{RESTART, 0, 0, 0, 0},	      {PUT, 7, 1, 500000, 0}, {PUT, 8, 1, 4096, 100000},
-	{DELETE, 4, 0, 0, 0},	      {TRANSFER, 2, 0, 3, 0}, {PUT, 9, 1, 450000, 0},
-	{ABORT, 10, 0, 60000, 60000}, {PUT, 10, 1, 2000, 0},  {PUT, 2, 2, 90000, 0},
-	{FLUSH, 0, 0, 0, 0},	      {DELETE, 0, 0, 0, 0},   {PUT, 4, 2, 120000, 0},
-	{PUT, 11, 1, 1200000, 0},     {PUT, 0, 3, 10, 0},     {RESTART, 0, 0, 0, 0},
-	{PUT, 12, 1, 33000, 0},	      {DELETE, 9, 0, 0, 0},
+	{PUT, 0, 1, 1000, 0},
+	{PUT, 1, 1, 0, 0},
+	{ABORT, 9, 0, 150000, 200000},
+	{HOLD, 13, 0, 3000, 3000},
+	{PUT, 2, 1, 40000, 0},
+	{TRANSFER, 0, 0, 1, 0},
+	{PUT, 3, 1, 100000, 300000},
+	{DROP, 13, 0, 0, 0},
+	{DELETE, 0, 0, 0, 0},
+	{PUT, 4, 1, 300000, 0},
+	{FLUSH, 0, 0, 0, 0},
+	{PUT, 0, 2, 70000, 0},
+	{TRANSFER, 1, 0, 2, 0},
+	{ABORT, 9, 0, 300000, 400000},
+	{PUT, 5, 1, 380000, 0},
+	{PUT, 6, 1, 65536, 0},
+	{DELETE, 2, 0, 0, 0},
+	{RESTART, 0, 0, 0, 0},
+	{PUT, 7, 1, 500000, 0},
+	{PUT, 8, 1, 4096, 100000},
+	{DELETE, 4, 0, 0, 0},
+	{TRANSFER, 2, 0, 3, 0},
+	{HOLD, 13, 0, 100000, 200000},
+	{PUT, 9, 1, 450000, 0},
+	{ABORT, 10, 0, 60000, 60000},
+	{PUT, 10, 1, 2000, 0},
+	{PUT, 2, 2, 90000, 0},
+	{DROP, 13, 0, 0, 0},
+	{FLUSH, 0, 0, 0, 0},
+	{DELETE, 0, 0, 0, 0},
+	{PUT, 4, 2, 120000, 0},
+	{PUT, 11, 1, 1200000, 0},
+	{PUT, 0, 3, 10, 0},
+	{RESTART, 0, 0, 0, 0},
+	{PUT, 12, 1, 33000, 0},
+	{DELETE, 9, 0, 0, 0},
 };
 #define STEPS (sizeof(workload) / sizeof(workload[0]))
 
@@ -65,6 +90,7 @@ struct holding {
 struct world {
 	struct fault *fault;
 	struct store *store;
+	struct store_upload *held;
 	bool made; /* store_init was acknowledged */
 	struct holding keys[KEYS];
 	bool written[TRANSFERS]; /* survives the process */
@@ -84,9 +110,22 @@ static void world_init(struct world *w)
 		w->keys[i].count = 1;
 }
 
+static void drop_held(struct world *w)
+{
+	store_put_abort(w->held);
+	w->held = NULL;
+}
+
+static void close_world(struct world *w)
+{
+	drop_held(w);
+	store_close(w->store);
+	w->store = NULL;
+}
+
 static void world_end(struct world *w)
 {
-	store_close(w->store);
+	close_world(w);
 	fault_free(w->fault);
 }
 
@@ -134,6 +173,12 @@ static enum err take_step(struct world *w, const struct step *step)
 	case ABORT:
 		err = pieces_abort(w->store, step->key, step->len, step->limit);
 		break;
+	case HOLD:
+		err = pieces_hold(w->store, step->key, step->len, step->limit, &w->held);
+		break;
+	case DROP:
+		drop_held(w);
+		break;
 	case DELETE:
 		err = pieces_delete(w->store, step->key);
 		happened(w, step, err);
@@ -149,6 +194,7 @@ static enum err take_step(struct world *w, const struct step *step)
 			memcpy(w->durable, w->written, sizeof(w->durable));
 		break;
 	case RESTART:
+		drop_held(w);
 		store_space(w->store, &space);
 		operations = fault_operations(w->fault);
 		store_close(w->store);
@@ -162,7 +208,7 @@ static enum err take_step(struct world *w, const struct step *step)
 	return err;
 }
 
-/* Make the store and go through the workload: until something fails, or to the end whatever fails. */
+/* Make the store and go through the workload, until something fails, or to the end whatever fails. */
 static void run(struct world *w, bool to_the_end)
 {
 	char why[STORE_MESSAGE];
@@ -280,8 +326,7 @@ static void expect_usable(struct world *w)
 		return;
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(take_step(w, &steps[i]), ERR_OK);
-	store_close(w->store);
-	w->store = NULL;
+	close_world(w);
 	expect_recovered(w, w->durable);
 }
 
@@ -307,9 +352,7 @@ static void expect_image(const struct world *crashed, enum fault_keep keep, uint
 	expect_recovered(&w, keep == FAULT_ALL && !crash_again ? crashed->written : crashed->durable);
 	if (seed % 4 == 0)
 		expect_usable(&w);
-	if (w.store != NULL)
-		store_close(w.store);
-	fault_free(w.fault);
+	world_end(&w);
 }
 
 static bool soak(void)
@@ -325,8 +368,7 @@ static uint64_t changes_of_whole_run(void)
 	world_init(&w);
 	run(&w, false);
 	assert_int_equal(w.failures, 0);
-	store_close(w.store);
-	w.store = NULL;
+	close_world(&w);
 	changes = fault_changes(w.fault);
 	world_end(&w);
 	return changes;
@@ -344,8 +386,7 @@ static void test_cut_off_everywhere(void **state)
 		world_init(&w);
 		fault_stop(w.fault, stop);
 		run(&w, false);
-		store_close(w.store);
-		w.store = NULL;
+		close_world(&w);
 		for (int keep = 0; keep < FAULT_KEEPS; keep++) {
 			for (uint64_t i = 0; i < (keep <= FAULT_SYNCED ? 1 : seeds); i++, seed++)
 				expect_image(&w, (enum fault_keep)keep, seed, seed % 10 == 0);
@@ -381,8 +422,7 @@ static void test_each_operation_fails(void **state)
 			run(&w, true);
 			if (numbers[i] == EINTR || numbers[i] == FAULT_SHORT)
 				assert_int_equal(w.failures, 0);
-			store_close(w.store);
-			w.store = NULL;
+			close_world(&w);
 			reached = fault_operations(w.fault) > nth;
 			fault_fail(w.fault, FAULT_NEVER, 0);
 			expect_image(&w, FAULT_SYNCED, nth, false);
@@ -453,8 +493,7 @@ static void test_damage_is_never_served(void **state)
 	random_stream_init(&dice, bytes_of("damage", 6));
 	world_init(&w);
 	run(&w, false);
-	store_close(w.store);
-	w.store = NULL;
+	close_world(&w);
 	for (long i = 0; i < injections; i++) {
 		struct world hurt_world = w;
 		struct damage files = {.count = 0};
