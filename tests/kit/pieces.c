@@ -65,17 +65,20 @@ static enum err upload(struct store *store, const struct allocation *allocation,
 		       struct store_upload **ret)
 {
 	struct signature signature = {{1}};
+	struct store_upload *begun;
 	struct bytes32 hash;
 	enum err err;
 
 	typed_hash(&typed_allocation, allocation, &hash);
-	err = store_put_begin(store, 0, allocation, &signature, &hash, ret);
+	err = store_put_begin(store, 0, allocation, &signature, &hash, &begun);
 	if (err != ERR_OK)
 		return err;
 	for (size_t at = 0; err == ERR_OK && at < len; at += TREE_BLOCK)
-		err = store_put_block(*ret, content + at, len - at < TREE_BLOCK ? len - at : TREE_BLOCK);
-	if (err != ERR_OK)
-		store_put_abort(*ret);
+		err = store_put_block(begun, content + at, len - at < TREE_BLOCK ? len - at : TREE_BLOCK);
+	if (err == ERR_OK)
+		*ret = begun;
+	else
+		store_put_abort(begun);
 	return err;
 }
 

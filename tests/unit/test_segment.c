@@ -1,365 +1,161 @@
-/* Segment files and SUPER: encodings, refusals, room, sealing. */
-#include <errno.h>
-#include <fcntl.h>
+/* The geometry of segments: that every plaintext byte has one place, at every size that is anywhere near an edge. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
-#include "node/store/room.h"
-#include "node/store/segment.h"
-#include "node/store/super.h"
-#include "tests/kit/fault.h"
+#include "audit/tree.h"
+#include "common/random.h"
+#include "uplink/segment.h"
 
-static const struct record_secret secret = {{1, 2, 3}};
-
-static struct segment_header sample_header(void)
+static struct segment_layout plan(uint64_t size, uint32_t required)
 {
-	return (struct segment_header){.store = {{7}},
-				       .secret = secret,
-				       .kind = SEGMENT_PIECES,
-				       .class = 20000,
-				       .id = 42,
-				       .size = SEGMENT_LEAST,
-				       .created = 1234,
-				       .first_sequence = 99};
+	struct segment_layout layout;
+
+	assert_int_equal(segment_plan(size, required, &layout), ERR_OK);
+	return layout;
 }
 
-static void test_header(void **state)
+/* One unit: its edges are found where it says that it is. Returns the plaintext offset after it. */
+static uint64_t check_unit(const struct segment_layout *l, uint32_t stripe, uint32_t unit, uint64_t expected_start)
 {
-	struct segment_header in = sample_header(), out;
-	uint8_t raw[SEGMENT_HEADER];
+	uint32_t held = segment_unit_plain(l, stripe, unit);
+	struct segment_place place;
 
-	(void)state;
-	segment_header_encode(&in, raw);
-	assert_int_equal(segment_header_decode(raw, &out), ERR_OK);
-	assert_true(out.kind == in.kind && out.class == in.class && out.id == in.id && out.size == in.size);
-	assert_true(out.created == in.created && out.first_sequence == in.first_sequence);
-	assert_memory_equal(&out.store, &in.store, sizeof(in.store));
-	assert_memory_equal(&out.secret, &in.secret, sizeof(in.secret));
-	for (size_t i = 0; i < sizeof(raw); i++) {
-		raw[i] ^= 0x10;
-		assert_int_not_equal(segment_header_decode(raw, &out), ERR_OK);
-		raw[i] ^= 0x10;
+	assert_int_equal(segment_unit_start(l, stripe, unit), expected_start);
+	assert_true(held + SEGMENT_TAG <= segment_unit_size(l, stripe));
+	if (held == 0)
+		return expected_start;
+	assert_int_equal(segment_find(l, expected_start, &place), ERR_OK);
+	assert_true(place.stripe == stripe && place.unit == unit && place.offset == 0);
+	assert_int_equal(segment_find(l, expected_start + held - 1, &place), ERR_OK);
+	assert_true(place.stripe == stripe && place.unit == unit && place.offset == held - 1);
+	return expected_start + held;
+}
+
+/* Units in order tile the plaintext, stripes tile the pieces, numbers never repeat, pieces are as short as the rule
+ * for the last stripe makes them. */
+static void check_layout(uint64_t size, uint32_t required)
+{
+	struct segment_layout l = plan(size, required);
+	uint64_t plain = 0, piece = 0, number = 0, rest, unit;
+	struct segment_place place;
+
+	for (uint32_t stripe = 0; stripe < l.stripes; stripe++) {
+		uint64_t start = plain;
+
+		assert_int_equal(segment_stripe_start(&l, stripe), plain);
+		for (uint32_t i = 0; i < required; i++) {
+			plain = check_unit(&l, stripe, i, plain);
+			assert_int_equal(segment_unit_number(&l, stripe, i), number++);
+		}
+		assert_int_equal(segment_stripe_plain(&l, stripe), plain - start);
+		assert_true(plain > start);
+		piece += segment_unit_size(&l, stripe);
 	}
-	memset(raw, 0, sizeof(raw));
-	assert_int_equal(segment_header_decode(raw, &out), ERR_FORMAT);
+	assert_int_equal(plain, size);
+	assert_int_equal(piece, l.piece_size);
+	assert_true(l.stripes <= SEGMENT_STRIPES && l.piece_size <= TREE_PIECE);
+	assert_int_equal(tree_blocks(l.piece_size), l.stripes);
+	rest = segment_stripe_plain(&l, l.stripes - 1);
+	unit = (rest + required - 1) / required + SEGMENT_TAG;
+	assert_true(l.last_unit % SEGMENT_ALIGN == 0 && l.last_unit >= unit && l.last_unit < unit + SEGMENT_ALIGN);
+	assert_int_equal(segment_find(&l, size, &place), ERR_RANGE);
+	assert_int_equal(segment_find(&l, UINT64_MAX, &place), ERR_RANGE);
 }
 
-static void test_trailer(void **state)
-{
-	struct segment_trailer in = {42, 10, 2, 0x12345678, 5, 20, 3000}, out;
-	const struct record_secret other = {{9}};
-	uint8_t raw[SEGMENT_TRAILER];
+static const uint32_t ks[] = {1, 2, 3, 4, 16, 29, 255};
+#define KS (sizeof(ks) / sizeof(ks[0]))
 
+static void test_small_sizes(void **state)
+{
 	(void)state;
-	segment_trailer_encode(&in, &secret, raw);
-	assert_int_equal(segment_trailer_decode(raw, &secret, &out), ERR_OK);
-	assert_true(out.id == 42 && out.count == 10 && out.tombstones == 2 && out.checksum == 0x12345678);
-	assert_true(out.first_sequence == 5 && out.last_sequence == 20 && out.last_expiry == 3000);
-	assert_int_equal(segment_trailer_decode(raw, &other, &out), ERR_CORRUPT);
-	for (size_t i = 0; i < sizeof(raw); i++) {
-		raw[i] ^= 0x10;
-		assert_int_not_equal(segment_trailer_decode(raw, &secret, &out), ERR_OK);
-		raw[i] ^= 0x10;
+	for (size_t index = 0; index < KS; index++)
+		for (uint64_t size = 1; size <= 3000; size++)
+			check_layout(size, ks[index]);
+}
+
+static void test_edges(void **state)
+{
+	(void)state;
+	for (size_t index = 0; index < KS; index++) {
+		uint32_t k = ks[index];
+		uint64_t stripe = segment_stripe_plain_max(k), full = segment_plain_max(k);
+
+		for (uint32_t s = 1; s <= SEGMENT_STRIPES; s += s < 3 ? 1 : 20) {
+			for (uint64_t near = s * stripe - 70; near <= s * stripe + 70; near++)
+				if (near <= full)
+					check_layout(near, k);
+		}
+		check_layout(full, k);
+		assert_int_equal(plan(full, k).piece_size, TREE_PIECE);
 	}
 }
 
-static void test_entry(void **state)
+static void test_random_sizes(void **state)
 {
-	struct segment_entry in = {3, RECORD_PIECE, {{1}}, 4096, 17, 1000, 500, 1088, 2000}, out;
-	struct record tombstone = {.type = RECORD_TOMBSTONE, .sequence = 8, .target = {{5, 6400}, 100, 704, 12}};
-	uint8_t raw[SEGMENT_ENTRY];
+	struct random_stream random;
 
 	(void)state;
-	segment_entry_encode(&in, raw);
-	assert_int_equal(segment_entry_decode(raw, &out), ERR_OK);
-	assert_true(out.satellite == 3 && out.type == RECORD_PIECE && out.offset == 4096 && out.sequence == 17);
-	assert_true(out.created == 1000 && out.size == 500 && out.extent == 1088 && out.expires == 2000);
-	out = segment_entry_of(&tombstone, 8192);
-	assert_true(out.offset == 8192 && out.size == 6400 && out.extent == 704 && out.expires == 5);
-	in.offset = 100; /* inside the header */
-	segment_entry_encode(&in, raw);
-	assert_int_equal(segment_entry_decode(raw, &out), ERR_CORRUPT);
-	in.offset = 4096;
-	in.type = 0;
-	segment_entry_encode(&in, raw);
-	assert_int_equal(segment_entry_decode(raw, &out), ERR_CORRUPT);
-}
+	random_stream_init(&random, bytes_of_text("segments"));
+	for (int round = 0; round < 300; round++) {
+		uint32_t k = 1 + (uint32_t)random_stream_below(&random, 40);
 
-static void test_names(void **state)
-{
-	static const char *const bad[] = {"",
-					  "0000002a",
-					  "2a.seg",
-					  "0000002A.seg",
-					  "0000002a.seg~",
-					  "00000000.seg",
-					  "x000002a.seg",
-					  "100000000.seg",
-					  "-000002a.seg"};
-	char path[SEGMENT_PATH];
-	uint32_t id;
-
-	(void)state;
-	segment_path("/d", 42, path);
-	assert_string_equal(path, "/d/0000002a.seg");
-	assert_true(segment_name("0000002a.seg", &id) && id == 42);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(segment_name(bad[i], &id));
-}
-
-static struct segment *bare_segment(uint32_t size)
-{
-	struct segment *segment = segment_new(1, SEGMENT_PIECES, 0, -1);
-
-	segment->size = size;
-	segment->state = SEGMENT_OPEN;
-	return segment;
-}
-
-static const struct seam no_files;
-
-static int close_nothing(const struct seam *self, int fd)
-{
-	(void)self;
-	(void)fd;
-	return 0;
-}
-
-static void drop_segment(struct segment *segment)
-{
-	struct seam seam = no_files;
-
-	seam.close = close_nothing;
-	segment_free(&seam, segment);
-}
-
-/* What is given back is used again, neighbours become one, and the last gap becomes tail. */
-static void test_room_is_used_again(void **state)
-{
-	struct segment *segment = bare_segment(SEGMENT_LEAST);
-	uint32_t at[4], again;
-
-	(void)state;
-	for (int i = 0; i < 4; i++)
-		assert_true(room_take(segment, 640, &at[i]));
-	assert_int_equal(at[0], SEGMENT_HEADER);
-	assert_int_equal(at[3], SEGMENT_HEADER + 3 * 640);
-	room_give(segment, at[0], 640);
-	room_give(segment, at[2], 640);
-	assert_int_equal(segment->gap_count, 2);
-	room_give(segment, at[1], 640);
-	assert_int_equal(segment->gap_count, 1);
-	assert_true(room_take(segment, 1920, &again) && again == at[0]);
-	assert_int_equal(segment->gap_count, 0);
-	room_give(segment, at[0], 1920);
-	room_give(segment, at[3], 640);
-	assert_int_equal(segment->tail, SEGMENT_HEADER);
-	assert_int_equal(segment->gap_count, 0);
-	drop_segment(segment);
-}
-
-/* Whatever is taken, the footer still fits. */
-static void test_room_keeps_the_footer(void **state)
-{
-	struct segment *segment = bare_segment(16384);
-	uint32_t at, taken = 0;
-
-	(void)state;
-	while (room_take(segment, 128, &at))
-		taken++;
-	assert_true(segment->tail + taken * SEGMENT_ENTRY + SEGMENT_TRAILER <= segment->size);
-	assert_true(segment->tail + 128 + (taken + 1) * SEGMENT_ENTRY + SEGMENT_TRAILER > segment->size);
-	/* A gap does not help when an entry more has no room. */
-	room_give(segment, SEGMENT_HEADER, 64);
-	segment->slots += 10;
-	assert_false(room_take(segment, 64, &at));
-	drop_segment(segment);
-}
-
-static struct segment *sealed_file(struct fault *fault, uint32_t count)
-{
-	struct segment_header header = sample_header();
-	struct segment_trailer trailer;
-	struct segment *segment;
-
-	assert_int_equal(segment_create(fault_seam(fault), "/", &header, &segment), ERR_OK);
-	for (uint32_t i = 0; i < count; i++) {
-		struct segment_entry entry = {
-			0, RECORD_PIECE, {{(uint8_t)(count - i)}}, 4096 + i * 640, i + 1, 1, 50, 640, i};
-
-		segment_add_entry(segment, &entry);
+		check_layout(1 + random_stream_below(&random, segment_plain_max(k)), k);
 	}
-	segment->tail = 4096 + count * 640;
-	assert_int_equal(segment_write_footer(fault_seam(fault), segment, &secret, segment->tail, true, &trailer),
-			 ERR_OK);
-	assert_int_equal(trailer.count, count);
-	return segment;
 }
 
-static void test_footer(void **state)
+/* Every single byte of a few segments, not only the edges of units. */
+static void test_every_byte(void **state)
 {
-	struct fault *fault = fault_new(16 << 20);
-	struct segment *segment = sealed_file(fault, 20);
-	const struct seam *seam = fault_seam(fault);
-	uint64_t size = fault_size(fault, "//0000002a.seg");
-	struct segment_trailer trailer;
-	struct segment_entry *entries;
-	uint8_t byte;
+	static const uint64_t sizes[] = {1, 47, 48, 49, 5000, 131008, 131009, 200000};
 
 	(void)state;
-	assert_int_equal(size, 4096 + 20 * 640 + 20 * SEGMENT_ENTRY + SEGMENT_TRAILER);
-	assert_int_equal(segment_read_footer(seam, segment->fd, size, 42, &secret, &trailer, &entries), ERR_OK);
-	assert_int_equal(trailer.last_expiry, 0); /* one never expires */
-	assert_true(trailer.first_sequence == 1 && trailer.last_sequence == 20);
-	for (uint32_t i = 1; i < 20; i++)
-		assert_true(bytes32_compare(&entries[i - 1].piece, &entries[i].piece) < 0);
-	free(entries);
-	assert_int_equal(segment_read_footer(seam, segment->fd, size, 43, &secret, &trailer, &entries), ERR_CORRUPT);
-	assert_int_equal(segment_read_footer(seam, segment->fd, size - 64, 42, &secret, &trailer, &entries),
-			 ERR_FORMAT);
-	fault_peek(fault, "//0000002a.seg", size - 100, &byte, 1);
-	byte ^= 1;
-	fault_poke(fault, "//0000002a.seg", size - 100, &byte, 1);
-	assert_int_equal(segment_read_footer(seam, segment->fd, size, 42, &secret, &trailer, &entries), ERR_CORRUPT);
-	segment_free(seam, segment);
-	fault_free(fault);
-}
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct segment_layout l = plan(sizes[i], 4);
+		struct segment_place place;
 
-/* A filesystem without fallocate gets its blocks by writing; a full one leaves nothing behind. */
-static void test_create(void **state)
-{
-	struct fault *fault = fault_new(2 << 20);
-	struct segment_header header = sample_header();
-	const struct seam *seam = fault_seam(fault);
-	struct segment *segment, *other;
-
-	(void)state;
-	fault_no_allocate(fault);
-	assert_int_equal(segment_create(seam, "/", &header, &segment), ERR_OK);
-	assert_int_equal(fault_size(fault, "//0000002a.seg"), SEGMENT_LEAST);
-	assert_int_equal(segment_create(seam, "/", &header, &other), ERR_EXISTS);
-	segment_free(seam, segment);
-	fault_free(fault);
-	fault = fault_new(SEGMENT_LEAST - 1);
-	assert_int_equal(segment_create(fault_seam(fault), "/", &header, &segment), ERR_FULL);
-	assert_true(fault_size(fault, "//0000002a.seg") == UINT64_MAX);
-	fault_free(fault);
-}
-
-static struct super *sample_super(void)
-{
-	struct super *super = calloc(1, sizeof(*super));
-
-	super->segment_size = SEGMENT_LEAST;
-	super->store.b[0] = 1;
-	super->secret = secret;
-	super->sequence = 10;
-	super->next_segment = 3;
-	super->satellite_count = 2;
-	super->satellites[1].b[0] = 5;
-	return super;
-}
-
-static void test_super(void **state)
-{
-	struct super *in = sample_super(), *out = calloc(1, sizeof(*out));
-	uint8_t raw[SUPER_COPY];
-
-	(void)state;
-	super_encode(in, raw);
-	assert_int_equal(super_decode(raw, out), ERR_OK);
-	assert_int_equal(out->sequence, 10);
-	assert_int_equal(out->satellite_count, 2);
-	assert_int_equal(out->satellites[1].b[0], 5);
-	for (size_t i = 0; i < sizeof(raw); i += 7) {
-		raw[i] ^= 1;
-		assert_int_not_equal(super_decode(raw, out), ERR_OK);
-		raw[i] ^= 1;
-	}
-	in->segment_size = 3 << 20;
-	super_encode(in, raw);
-	assert_int_equal(super_decode(raw, out), ERR_CORRUPT);
-	free(in);
-	free(out);
-}
-
-/* Losing power at any moment of a save leaves the state before it or the one after. */
-static void test_super_survives(void **state)
-{
-	struct super *super = sample_super(), *found = calloc(1, sizeof(*found));
-	int fd;
-
-	(void)state;
-	for (uint64_t stop = 0; stop < 5; stop++) {
-		for (uint64_t seed = 0; seed < 20; seed++) {
-			struct fault *fault = fault_new(1 << 20), *image;
-			const struct seam *seam = fault_seam(fault);
-
-			super->sequence = 10;
-			assert_int_equal(super_create(seam, "/", super), ERR_OK);
-			assert_int_equal(seam_open_file(seam, "//SUPER", O_RDWR, &fd), ERR_OK);
-			fault_stop(fault, fault_changes(fault) + stop);
-			super->sequence = 11;
-			assert_int_equal(super_save(seam, fd, super), stop < 4 ? ERR_IO : ERR_OK);
-			image = fault_image(fault, FAULT_TORN_512, seed);
-			assert_int_equal(seam_open_file(fault_seam(image), "//SUPER", O_RDWR, &fd), ERR_OK);
-			assert_int_equal(super_load(fault_seam(image), fd, found), ERR_OK);
-			assert_true(found->sequence == 11 || (stop < 4 && found->sequence == 10));
-			fault_free(image);
-			fault_free(fault);
+		for (uint64_t at = 0; at < sizes[i]; at++) {
+			assert_int_equal(segment_find(&l, at, &place), ERR_OK);
+			assert_int_equal(segment_unit_start(&l, place.stripe, place.unit) + place.offset, at);
+			assert_true(place.offset < segment_unit_plain(&l, place.stripe, place.unit));
 		}
 	}
-	free(super);
-	free(found);
 }
 
-/* At rest both copies hold the same: either may rot. */
-static void test_super_is_there_twice(void **state)
+static void test_known(void **state)
 {
-	static const uint64_t copies[] = {0, SUPER_SECOND};
-	struct super *super = sample_super(), *found = calloc(1, sizeof(*found));
-	uint8_t byte;
-	int fd;
+	struct segment_layout l = plan(100, 4);
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct fault *fault = fault_new(1 << 20);
-		const struct seam *seam = fault_seam(fault);
+	assert_int_equal(segment_plain_max(29), 60787712); /* 58 MiB at k = 29 */
+	assert_int_equal(l.piece_size, 64);
+	assert_int_equal(segment_unit_plain(&l, 0, 0), 48);
+	assert_int_equal(segment_unit_plain(&l, 0, 2), 4);
+	assert_int_equal(segment_unit_plain(&l, 0, 3), 0);
+	l = plan(4 * 32752 + 1, 4);
+	assert_int_equal(l.piece_size, 32768 + 64);
+}
 
-		assert_int_equal(super_create(seam, "/", super), ERR_OK);
-		assert_int_equal(seam_open_file(seam, "//SUPER", O_RDWR, &fd), ERR_OK);
-		super->sequence = 20 + (uint64_t)i;
-		assert_int_equal(super_save(seam, fd, super), ERR_OK);
-		fault_peek(fault, "//SUPER", copies[i] + 100, &byte, 1);
-		byte ^= 1;
-		fault_poke(fault, "//SUPER", copies[i] + 100, &byte, 1);
-		assert_int_equal(super_load(seam, fd, found), ERR_OK);
-		assert_int_equal(found->sequence, super->sequence);
-		assert_int_equal(found->good, !i);
-		fault_free(fault);
-	}
-	free(super);
-	free(found);
+static void test_refuses(void **state)
+{
+	struct segment_layout l = {.plain_size = 7};
+
+	(void)state;
+	assert_int_equal(segment_plan(0, 4, &l), ERR_RANGE);
+	assert_int_equal(segment_plan(1, 0, &l), ERR_RANGE);
+	assert_int_equal(segment_plan(1, SEGMENT_REQUIRED + 1, &l), ERR_RANGE);
+	assert_int_equal(segment_plan(segment_plain_max(4) + 1, 4, &l), ERR_RANGE);
+	assert_int_equal(segment_plan(UINT64_MAX, 4, &l), ERR_RANGE);
+	assert_int_equal(l.plain_size, 7);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header),
-		cmocka_unit_test(test_trailer),
-		cmocka_unit_test(test_entry),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_room_is_used_again),
-		cmocka_unit_test(test_room_keeps_the_footer),
-		cmocka_unit_test(test_footer),
-		cmocka_unit_test(test_create),
-		cmocka_unit_test(test_super),
-		cmocka_unit_test(test_super_survives),
-		cmocka_unit_test(test_super_is_there_twice),
+		cmocka_unit_test(test_small_sizes), cmocka_unit_test(test_edges), cmocka_unit_test(test_random_sizes),
+		cmocka_unit_test(test_every_byte),  cmocka_unit_test(test_known), cmocka_unit_test(test_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
