@@ -238,6 +238,7 @@ static enum err parse_binary(struct bytes binary, struct access **ret, const cha
 enum err access_parse(const char *text, struct access **ret, const char **ret_why)
 {
 	static const char family[] = "granary-access-";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	const size_t prefix = strlen(ACCESS_PREFIX);
 	char line[ACCESS_TEXT];
 	uint8_t binary[BINARY_MAX];
@@ -249,7 +250,9 @@ enum err access_parse(const char *text, struct access **ret, const char **ret_wh
 		return ERR_FORMAT;
 	if (strncmp(line, ACCESS_PREFIX, prefix) == 0) {
 		*ret_why = "the access has characters that do not belong in it, or is cut short";
-		if (sodium_base642bin(binary, sizeof(binary), line + prefix, strlen(line + prefix), NULL, &len, NULL,
+		/* libsodium takes some bytes above 127 for digits. */
+		if (strspn(line + prefix, digits) == strlen(line + prefix) &&
+		    sodium_base642bin(binary, sizeof(binary), line + prefix, strlen(line + prefix), NULL, &len, NULL,
 				      BASE64) == 0)
 			err = parse_binary(bytes_of(binary, len), ret, ret_why);
 	} else if (strncmp(line, family, strlen(family)) == 0) {
