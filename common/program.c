@@ -5,6 +5,7 @@
  * getopt_long(3) with tables made from the program's options for that command.
  */
 #include <assert.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,12 +288,28 @@ static bool print_about(const struct program *program, const char *word)
 	return true;
 }
 
+/* A closed standard descriptor would be given to the next socket or file, and what is meant for the user would go
+ * there. Reading and writing these fails instead, as on a closed one. */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		int held;
+
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		held = open("/", O_PATH | O_CLOEXEC); /* the lowest free one: fd itself */
+		if (held != fd)
+			abort();
+	}
+}
+
 int program_main(const struct program *program, int argc, char **argv)
 {
 	const struct command *command;
 	char why[OPTION_WHY];
 	int words, status;
 
+	hold_standard_descriptors();
 	if (argc < 2) {
 		program_print_help(program, NULL, stderr);
 		return EXIT_USAGE;

@@ -236,3 +236,15 @@ def test_device_is_written_to_not_replaced(client, tmp_path):
     client.run("cp", "granary://copies/device", pipe)
     assert reader.communicate(timeout=30)[0] == data
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("words,closed", [(("cat", "granary://copies/closed"), ">&-"),
+                                          (("cp", "granary://copies/closed", "-"), ">&-"),
+                                          (("cp", "-", "granary://copies/never"), "<&-")])
+def test_closed_standard_descriptors(client, words, closed):
+    """A closed stdin or stdout is an error at once; nothing meant for it goes to a socket in its place."""
+    client.put(os.urandom(50_000), "granary://copies/closed")
+    script = f'exec granary {words[0]} --dir "$0" {" ".join(words[1:])} {closed}'
+    done = subprocess.run(["sh", "-c", script, str(client.dir)], stderr=subprocess.PIPE, timeout=30, check=False)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("granary: ")
