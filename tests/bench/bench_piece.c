@@ -16,7 +16,9 @@
 #define LARGE_ROUNDS 4
 #define LARGE_AT_ONCE 4
 #define SMALL_PIECES 4000
-#define SMALL_AT_ONCE 64
+/* Half of what a node takes on one connection: a download is over for the client with its last block, for the node once
+ * its order is in the log, so the node may have more under way than the client counts. */
+#define SMALL_AT_ONCE 32
 #define SMALL_SIZE 4096
 
 /* The best round of one direction. */
