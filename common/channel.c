@@ -511,7 +511,9 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 		return;
 	update_reading(c);
 	incoming_trim(&c->in);
-	watch_pace(c, &c->receive_pace, c->state == CHANNEL_OPEN && wants_input(c) && incoming_held(&c->in) > 0);
+	/* Of a message whose header was taken nothing may be held. */
+	watch_pace(c, &c->receive_pace,
+		   c->state == CHANNEL_OPEN && wants_input(c) && (c->in_body || incoming_held(&c->in) > 0));
 }
 
 void channel_pause(struct channel *channel)
