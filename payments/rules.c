@@ -119,6 +119,9 @@ enum refusal rules_check_settled(const struct settled_order *claim, const struct
 		return REFUSAL_UNISSUED;
 	if (!address_equal(&allocation->node, facts->node))
 		return REFUSAL_NODE;
+	/* Whoever counts may keep one sum for each action. */
+	if (!action_fits(allocation->action, true) && !action_fits(allocation->action, false))
+		return REFUSAL_ACTION;
 	typed_hash(&typed_allocation, allocation, &hash);
 	if (!bytes32_equal(&claim->order.allocation, &hash))
 		return REFUSAL_ORDER_ALLOCATION;

@@ -80,9 +80,10 @@ struct settlement_facts {
 };
 
 /* One settled order at the satellite, in order: the allocation names this satellite (UNISSUED) and this node (NODE),
- * the order is for it (ORDER_ALLOCATION) and within its limit (ORDER_LIMIT), its serial's hour is the settlement's
- * (SERIAL_HOUR), `now` is within expiry + RULES_GRACE (LATE), the satellite signed the allocation (UNISSUED), and its
- * client the order (SIGNATURE, HIGH_S). When none is refused, order.allocation is the allocation's struct hash. */
+ * its action is one (ACTION), the order is for it (ORDER_ALLOCATION) and within its limit (ORDER_LIMIT), its serial's
+ * hour is the settlement's (SERIAL_HOUR), `now` is within expiry + RULES_GRACE (LATE), the satellite signed the
+ * allocation (UNISSUED), and its client the order (SIGNATURE, HIGH_S). When none is refused, order.allocation is the
+ * allocation's struct hash. */
 enum refusal rules_check_settled(const struct settled_order *claim, const struct settlement_facts *facts)
 	WARN_UNUSED;
 

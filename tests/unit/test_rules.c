@@ -440,6 +440,25 @@ static void test_settled_parties(void **state)
 	assert_int_equal(rules_check_settled(&claim, &f->settlement), REFUSAL_UNISSUED);
 }
 
+/* Signed by the satellite or not: sums are kept by action, and there is none for another. */
+static void test_settled_action(void **state)
+{
+	static const uint8_t none[] = {0, ACTION_PUT_REPAIR + 1, 255};
+	struct fixture *f = *state;
+	struct settled_order claim;
+
+	for (size_t i = 0; i < sizeof(none); i++) {
+		f->allocation.action = none[i];
+		claim = claim_of(f, 1);
+		assert_int_equal(rules_check_settled(&claim, &f->settlement), REFUSAL_ACTION);
+	}
+	for (uint8_t action = ACTION_PUT; action <= ACTION_PUT_REPAIR; action++) {
+		f->allocation.action = action;
+		claim = claim_of(f, 1);
+		assert_int_equal(rules_check_settled(&claim, &f->settlement), REFUSAL_NONE);
+	}
+}
+
 static void test_settled_signatures(void **state)
 {
 	struct fixture *f = *state;
@@ -565,6 +584,7 @@ int main(void)
 		TEST(test_settled),
 		TEST(test_settled_late),
 		TEST(test_settled_parties),
+		TEST(test_settled_action),
 		TEST(test_settled_signatures),
 		cmocka_unit_test(test_credit_grows),
 		cmocka_unit_test(test_risk_is_bounded),
