@@ -11,6 +11,7 @@ Everything can be done wrong on purpose: hostile/peer.py shows how.
 """
 
 from .curve import Key, address_text, recover
+from .farmer import Claim, Farmer, Verdict
 from .keccak import keccak256
 from .messages import Message, decode_message, encode_message
 from .noise import Handshake, HandshakeFailed, Initiator, Responder
@@ -18,7 +19,8 @@ from .peer import Acceptor, Closed, Peer, flip, random_bytes, truncate, version_
 from .typed import Domain, decode_typed, digest, encode_typed, hash_struct, sign_typed, type_string
 
 __all__ = [
-    "Acceptor", "Closed", "Domain", "Handshake", "HandshakeFailed", "Initiator", "Key", "Message", "Peer", "Responder",
-    "address_text", "decode_message", "decode_typed", "digest", "encode_message", "encode_typed", "flip",
-    "hash_struct", "keccak256", "random_bytes", "recover", "sign_typed", "truncate", "type_string", "version_byte",
+    "Acceptor", "Claim", "Closed", "Domain", "Farmer", "Handshake", "HandshakeFailed", "Initiator", "Key", "Message",
+    "Peer", "Responder", "Verdict", "address_text", "decode_message", "decode_typed", "digest", "encode_message",
+    "encode_typed", "flip", "hash_struct", "keccak256", "random_bytes", "recover", "sign_typed", "truncate",
+    "type_string", "version_byte",
 ]
