@@ -33,11 +33,12 @@ class Bench:
         self.network = network
         self.node = network.nodes[0]
         self.node_key = Key.load(self.node.dir / "key")
+        self.endpoint = self.node.endpoint
         self.satellite = Key.load(network.satellite.dir / "key")
         self.client = Key()
 
     def connect(self, key=None, **how):
-        return Peer.connect(self.node.endpoint, key or self.client, **how)
+        return Peer.connect(self.endpoint, key or self.client, **how)
 
     def allocation(self, signer=None, domain=DOMAIN, high_s=False, **changes):
         """(wire form, struct hash) of an allocation that is good but for the changes."""
@@ -191,7 +192,7 @@ def test_replay(bench):
 
 
 def test_replayed_upload(bench):
-    """A used allocation brings nothing new; after a deletion neither, also after a restart."""
+    """A used allocation brings nothing new; after a deletion neither, also after a restart and after SIGKILL."""
     wire, allocation_hash, piece = bench.allocation()
     with bench.connect() as peer:
         request = peer.send("PUT", piece=piece, allocation=wire)
@@ -205,9 +206,10 @@ def test_replayed_upload(bench):
         bench.send_piece(peer, request, allocation_hash, b"other!")
         expect(peer, "exists", request)
     delete(bench, [piece])
-    for restart in (False, True):
-        if restart:
-            bench.node.restart()
+    for again in (lambda: None, bench.node.restart, bench.node.kill):
+        again()
+        if bench.node.process is None:
+            bench.node.start()
         with bench.connect() as peer:
             peer.send("PUT", piece=piece, allocation=wire)
             expect(peer, "replay")
@@ -323,7 +325,7 @@ def test_full(bench):
     """A node that has no room says so; what it has stays."""
     small = bench.network.add_node(allocate="24MB")
     full = Bench(bench.network)
-    full.node, full.node_key = small, Key.load(small.dir / "key")
+    full.node, full.node_key, full.endpoint = small, Key.load(small.dir / "key"), small.endpoint
     data = os.urandom(2 * 1024 * 1024)
     pieces = []
     try:
