@@ -140,6 +140,7 @@ static int enter(const struct seam *self, enum fault_kind kind, const char *abou
 		(kind >= FAULT_PWRITE && kind <= FAULT_ALLOCATE) || (kind >= FAULT_MKDIR && kind <= FAULT_SYNC_DIR);
 	uint64_t number;
 
+	*fail = 0;
 	pthread_mutex_lock(&fault->lock);
 	if (fault->stop_at != FAULT_NEVER && changing && fault->changing >= fault->stop_at)
 		fault->stopped = true;
@@ -151,7 +152,6 @@ static int enter(const struct seam *self, enum fault_kind kind, const char *abou
 	fault->counts[kind]++;
 	if (changing)
 		fault->changing++;
-	*fail = 0;
 	if (number == fault->fail_at) {
 		if (fault->fail_with == FAULT_SHORT)
 			return kind == FAULT_PREAD || kind == FAULT_PWRITE;
