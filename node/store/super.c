@@ -131,7 +131,7 @@ enum err super_load(const struct seam *seam, int fd, struct super *ret)
 {
 	struct super *copies = memory_new(2, sizeof(*copies));
 	uint8_t raw[SUPER_COPY];
-	enum err errs[2], err = ERR_OK;
+	enum err errs[2] = {ERR_IO, ERR_IO}, err = ERR_OK;
 	int best;
 
 	for (int i = 0; i < 2; i++) {

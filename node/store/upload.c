@@ -6,6 +6,7 @@
  * the end the complete head over the core. The committer syncs, and only then does the index know the piece.
  */
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,8 @@ struct store_upload {
 	void (*done)(void *arg, enum err err);
 	void *arg;
 };
+
+static_assert(offsetof(struct store_upload, commit) == 0, "a commit is cast to the upload that holds it");
 
 static const uint8_t zeros[RECORD_HEAD_MAX];
 
@@ -281,7 +284,6 @@ void store_put_end(struct store_upload *upload, const struct order *order, const
 	struct store *store = upload->store;
 	enum err err;
 
-	assert(offsetof(struct store_upload, commit) == 0);
 	upload->done = done;
 	upload->arg = arg;
 	upload->commit.settle = settle;
