@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -112,6 +113,8 @@ static pid_t run_node(const struct piece_net *net, const char *const *words)
 		die("fork");
 	if (pid > 0)
 		return pid;
+	/* A bench that fails leaves no daemon behind. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
 		_exit(126);
