@@ -10,6 +10,7 @@
 #include "node/store/segments.h"
 #include "node/store/super.h"
 #include "node/store/transfer_log.h"
+#include "node/store/upkeep.h"
 
 struct store {
 	const struct seam *seam;
@@ -31,6 +32,7 @@ struct store {
 	struct committer *committer;
 	struct keeper *keeper;
 	struct transfer_log *log;
+	struct upkeep *upkeep;
 };
 
 /* Save SUPER with the numbers used so far; a failure turns the store read-only. */

@@ -25,6 +25,7 @@ enum err store_get(struct store *store, const struct store_key *key, struct stor
 
 	if (reader == NULL)
 		abort();
+	upkeep_note_customer(store->upkeep);
 	err = store_locate(store, key, LOCATE_HEAD, &reader->at, &reader->raw);
 	if (err != ERR_OK) {
 		free(reader);
@@ -101,6 +102,7 @@ enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32
 	size_t len = 0;
 	enum err err;
 
+	upkeep_note_customer(reader->store->upkeep);
 	if (count == 0 || block >= blocks || count > blocks - block)
 		return ERR_RANGE;
 	for (uint32_t i = block; i < block + count; i++)

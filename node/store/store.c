@@ -17,6 +17,7 @@
 #include "common/memory.h"
 #include "common/random.h"
 #include "node/store/engine.h"
+#include "node/store/jobs.h"
 #include "node/store/recovery.h"
 
 #define ALLOCATION_LEAST (8ull << 20)
@@ -248,6 +249,7 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
 	store->log = transfer_log_start(store);
+	upkeep_start(store->upkeep);
 	return ERR_OK;
 }
 
@@ -259,6 +261,7 @@ static void free_store(struct store *store)
 	index_free(store->index);
 	if (store->lock_fd >= 0)
 		store->seam->close(store->seam, store->lock_fd);
+	upkeep_free(store->upkeep);
 	heads_destroy(&store->heads);
 	claims_destroy(&store->claims);
 	sequence_destroy(&store->sequence);
@@ -282,6 +285,7 @@ enum err store_open(const char *dir, uint64_t allocation, const struct seam *sea
 	sequence_init(&store->sequence, 1);
 	claims_init(&store->claims);
 	heads_init(&store->heads);
+	store->upkeep = upkeep_new(store_jobs, store);
 	err = join(dir, "store", store->dir, sizeof(store->dir), why);
 	if (err == ERR_OK) {
 		snprintf(store->pieces_dir, sizeof(store->pieces_dir), "%s/segments", store->dir);
@@ -300,6 +304,7 @@ void store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
+	upkeep_stop(store->upkeep);
 	transfer_log_stop(store->log);
 	committer_stop(store->committer);
 	segments_finish(store->segments);
@@ -309,6 +314,11 @@ void store_close(struct store *store)
 		(void)!store_save_super(store);
 	}
 	free_store(store);
+}
+
+bool store_upkeep_step(struct store *store, const char *job)
+{
+	return upkeep_step(store->upkeep, job);
 }
 
 enum err store_satellite(struct store *store, const struct address *satellite, uint16_t *ret)

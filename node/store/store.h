@@ -30,6 +30,10 @@ enum err store_open(const char *dir, uint64_t allocation, const struct seam *sea
 /* Commit what is complete, answer it, seal, close. Uploads must have been ended or aborted, readers freed. */
 void store_close(struct store *store);
 
+/* One step of this job of the store's upkeep (a name in jobs.c), or of each in turn (NULL), due or not, in the caller's
+ * thread; true when there is more to do. Without it a thread of the store's own does them when they are due. */
+bool store_upkeep_step(struct store *store, const char *job);
+
 /* The small number under which this satellite's pieces are kept; assigned durably at first use. */
 enum err store_satellite(struct store *store, const struct address *satellite, uint16_t *ret) WARN_UNUSED;
 

@@ -132,6 +132,7 @@ enum err store_put_block(struct store_upload *upload, const void *data, size_t l
 	struct bytes32 hash;
 	enum err err;
 
+	upkeep_note_customer(store->upkeep);
 	if (health_failed(&store->health))
 		return ERR_READ_ONLY;
 	if (len == 0 || len > TREE_BLOCK || at % TREE_BLOCK != 0)
@@ -284,6 +285,7 @@ void store_put_end(struct store_upload *upload, const struct order *order, const
 	struct store *store = upload->store;
 	enum err err;
 
+	upkeep_note_customer(store->upkeep);
 	upload->done = done;
 	upload->arg = arg;
 	upload->commit.settle = settle;
