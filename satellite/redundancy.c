@@ -22,7 +22,7 @@ enum err redundancy_parse(const char *text, struct redundancy *ret, const char *
 	static const char ends[4] = {'/', '/', '/', '\0'};
 	int n[4];
 
-	*ret_why = "the redundancy is written required/repair/success/total, as in 29/52/80/110";
+	*ret_why = "redundancy: four numbers are asked for, required/repair/success/total, as in 29/52/80/110";
 	for (size_t i = 0; i < 4; i++) {
 		n[i] = read_number(&text, ends[i]);
 		if (n[i] < 0)

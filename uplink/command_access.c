@@ -158,7 +158,7 @@ static int export(struct options *options)
 		fprintf(stderr, "granary: %s: %s\n", path, why[0] == '\0' ? err_text(err) : why);
 	} else {
 		access_print(access, text);
-		printf("%s\n", text);
+		printf(option_flag(options, "json") ? "{\"access\": \"%s\"}\n" : "%s\n", text);
 		sodium_memzero(text, sizeof(text));
 		access_free(access);
 	}

@@ -53,6 +53,8 @@ static int remove_below(struct client *client, const struct location *location)
 	int status;
 
 	status = names_list(client, location, &names);
+	if (status == 0 && names.count == 0)
+		status = names_none(location);
 	for (size_t i = 0; i < names.count && !client->interrupted; i++) {
 		if (remove_one(client, location->bucket, names.path[i]) != 0)
 			status = 1;

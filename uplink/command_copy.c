@@ -131,6 +131,8 @@ static int copy_tree_down(struct client *client, const struct location *from, co
 	int status;
 
 	status = names_list(client, from, &names);
+	if (status == 0 && names.count == 0)
+		status = names_none(from);
 	skip = names.folder[0] == '\0' ? 0 : strlen(names.folder) + 1;
 	for (size_t i = 0; i < names.count && !client->interrupted; i++) {
 		one.path = names.path[i];
@@ -172,11 +174,15 @@ int command_copy(struct options *options)
 		return client_usage("cp: one of FROM and TO must be in the network, as %sBUCKET/PATH", LOCATION_SCHEME);
 	if ((from.remote ? from.bucket : to.bucket)[0] == '\0')
 		return client_usage("cp: the bucket is missing after %s", LOCATION_SCHEME);
+	if ((from.remote ? to.path : from.path)[0] == '\0')
+		return client_usage("cp: the name of the file here is empty");
 	if (from.remote && from.path[0] == '\0' && !option_flag(options, "recursive"))
 		return client_usage("%s: an object's path is missing after the bucket", words[0]);
 	if (location_parse_range(option_text(options, "range"), &range) != ERR_OK ||
 	    (to.remote && option_given(options, "range")))
 		return client_usage("--range: FIRST-LAST or FIRST- is asked for, when fetching");
+	if (option_flag(options, "recursive") && option_given(options, "range"))
+		return client_usage("--range: of one object only, not with --recursive");
 	status = client_open(options, &client);
 	if (status != 0)
 		return status;

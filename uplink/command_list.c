@@ -15,7 +15,8 @@
 struct printing {
 	struct client *client;
 	bool buckets;
-	const char *path; /* stat: of the object */
+	bool empty;	  /* ls: nothing was found below the folder, so it may be an object */
+	const char *path; /* of the object */
 };
 
 static void print_json(json_t *json)
@@ -61,6 +62,12 @@ static void on_listing(void *arg, const struct listing *listing, enum err err, c
 {
 	struct printing *printing = arg;
 
+	printing->empty =
+		listing != NULL && listing->count == 0 && listing->unreadable == 0 && printing->path[0] != '\0';
+	if (printing->empty) {
+		client_finish(printing->client, err, why);
+		return;
+	}
 	if (listing != NULL && option_flag(printing->client->options, "json")) {
 		print_listing_json(printing, listing);
 	} else if (listing != NULL) {
@@ -71,6 +78,45 @@ static void on_listing(void *arg, const struct listing *listing, enum err err, c
 		fprintf(stderr, "granary: %zu names were made with another access and cannot be read\n",
 			listing->unreadable);
 	client_finish(printing->client, err, why);
+}
+
+static void on_listed_facts(void *arg, const struct object_facts *facts, enum err err, const char *why)
+{
+	struct printing *printing = arg;
+	struct listing_entry entry;
+
+	if (facts != NULL) {
+		struct listing listing = {.entries = &entry, .count = 1};
+
+		entry = (struct listing_entry){
+			.name = (char *)(uintptr_t)printing->path, .size = facts->size, .created = facts->created};
+		if (option_flag(printing->client->options, "json"))
+			print_listing_json(printing, &listing);
+		else
+			print_entry(printing, &entry);
+	}
+	client_finish(printing->client, err, why);
+}
+
+/* Nothing is below this path: then it is an object, or nothing at all. The exit status. */
+static int list_object(struct client *client, const struct location *location, struct printing *printing)
+{
+	struct object_name name;
+	const char *why = "";
+
+	if (object_name_make(client->access, location->bucket, location->path, &name, &why) != ERR_OK)
+		return client_usage("%s%s/%s: %s", LOCATION_SCHEME, location->bucket, location->path, why);
+	object_stat(client->uplink, &name, on_listed_facts, printing);
+	switch (client_wait(client)) {
+	case ERR_OK:
+		return 0;
+	case ERR_NOT_FOUND:
+		fprintf(stderr, "granary: %s%s/%s: no such object or folder\n", LOCATION_SCHEME, location->bucket,
+			location->path);
+		return 1;
+	default:
+		return client_fail(client, "cannot list %s%s/%s", LOCATION_SCHEME, location->bucket, location->path);
+	}
 }
 
 int command_list(struct options *options)
@@ -98,12 +144,15 @@ int command_list(struct options *options)
 	request.bucket = location.bucket;
 	request.folder = folder;
 	printing.buckets = location.bucket[0] == '\0';
+	printing.path = location.path;
 	if (printing.buckets)
 		listing_buckets(client.uplink, on_listing, &printing);
 	else
 		listing_objects(client.uplink, &request, on_listing, &printing);
 	if (client_wait(&client) != ERR_OK)
 		status = client_fail(&client, "cannot list %s%s", LOCATION_SCHEME, location.bucket);
+	else if (printing.empty)
+		status = list_object(&client, &location, &printing);
 	free(folder);
 	return client_close(&client, status);
 }

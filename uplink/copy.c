@@ -96,6 +96,11 @@ int copy_up(struct client *client, const char *file, const struct location *to)
 		object_name_clear(&name);
 		return fail_file(file);
 	}
+	if (!pipe && S_ISDIR(st.st_mode)) {
+		object_name_clear(&name);
+		close(fd);
+		return client_usage("%s: a directory; copy all that is in it with --recursive", file);
+	}
 	if (option_given(client->options, "expires"))
 		request.expires = clock_wall() + option_int(client->options, "expires");
 	if (S_ISREG(st.st_mode))
@@ -178,13 +183,24 @@ static enum err get(struct client *client, struct object_name *name, const struc
 	return err;
 }
 
-/* The mode that open(2) would have given. */
-static mode_t usual_mode(void)
+/* The mode that `file` has, or that open(2) would give it. */
+static mode_t mode_for(const char *file)
 {
 	mode_t mask = umask(0);
+	struct stat st;
 
 	umask(mask);
-	return 0666 & ~mask;
+	return stat(file, &st) == 0 ? st.st_mode & 07777 : 0666 & ~mask;
+}
+
+static bool sync_parent(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *dir = slash == NULL ? memory_copy(".", 1) : memory_copy(file, (size_t)(slash - file) + 1);
+	bool synced = file_sync_dir(dir) == ERR_OK;
+
+	free(dir);
+	return synced;
 }
 
 /* What was fetched gets its time and its name. */
@@ -194,13 +210,16 @@ static int keep_file(int fd, const char *temporary, const char *file, uint64_t m
 
 	if (modified > 0 && futimens(fd, times) != 0)
 		return fail_file(file);
-	if (fchmod(fd, usual_mode()) != 0 || fsync(fd) != 0 || rename(temporary, file) != 0)
+	if (fchmod(fd, mode_for(file)) != 0 || fsync(fd) != 0 || rename(temporary, file) != 0 || !sync_parent(file))
 		return fail_file(file);
 	return 0;
 }
 
-static int get_file(struct client *client, struct object_name *name, const struct object_range *range, const char *file)
+/* In the place of what `file` names in the end: a symbolic link stays one. */
+static int get_file(struct client *client, struct object_name *name, const struct object_range *range, const char *link)
 {
+	char *target = realpath(link, NULL);
+	const char *file = target != NULL ? target : link;
 	size_t room = strlen(file) + sizeof(".granary-XXXXXX");
 	char *temporary = memory_new(1, room);
 	uint64_t modified;
@@ -209,9 +228,9 @@ static int get_file(struct client *client, struct object_name *name, const struc
 	snprintf(temporary, room, "%s.granary-XXXXXX", file);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0) {
-		free(temporary);
 		object_name_clear(name);
-		return fail_file(file);
+		status = fail_file(file);
+		goto out;
 	}
 	if (get(client, name, range, fd, &modified) != ERR_OK)
 		status = -1;
@@ -220,7 +239,9 @@ static int get_file(struct client *client, struct object_name *name, const struc
 	if (status != 0)
 		unlink(temporary);
 	close(fd);
+out:
 	free(temporary);
+	free(target);
 	return status;
 }
 

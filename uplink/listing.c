@@ -19,6 +19,7 @@ struct lister {
 	size_t prefix_len;
 	uint8_t after[MESSAGE_PATH_MAX];
 	size_t after_len;
+	bool after_folder;
 	bool recursive;
 	struct listing listing;
 	listing_done *done;
@@ -85,17 +86,33 @@ void listing_buckets(struct uplink *uplink, listing_done *done, void *arg)
 	metadata_ask(uplink->metadata, &message, MSG_BUCKETS, on_buckets, lister);
 }
 
-static void take_object(struct lister *lister, const struct item_object *item)
+/* In the order of the bytes of paths, a folder after the object of its name: a satellite that goes back or round would
+ * keep us for ever. */
+static bool follows(const struct lister *lister, const struct item_object *item)
+{
+	size_t least = item->path.len < lister->after_len ? item->path.len : lister->after_len;
+	int order = memcmp(item->path.data, lister->after, least);
+
+	if (order == 0 && item->path.len == lister->after_len)
+		return item->folder && !lister->after_folder;
+	return order > 0 || (order == 0 && item->path.len > lister->after_len);
+}
+
+/* False when it does not follow the one before. */
+static bool take_object(struct lister *lister, const struct item_object *item)
 {
 	char name[PATH_TEXT + 1];
 	struct listing_entry *entry;
 	size_t len;
 
+	if (!follows(lister, item))
+		return false;
 	memcpy(lister->after, item->path.data, item->path.len);
 	lister->after_len = item->path.len;
+	lister->after_folder = item->folder != 0;
 	if (path_decrypt(lister->bucket_key, item->path, name) != ERR_OK) {
 		lister->listing.unreadable++;
-		return;
+		return true;
 	}
 	len = strlen(name);
 	if (item->folder)
@@ -105,6 +122,7 @@ static void take_object(struct lister *lister, const struct item_object *item)
 	entry->folder = item->folder != 0;
 	entry->size = item->plain_size;
 	entry->created = item->created;
+	return true;
 }
 
 static void ask_page(struct lister *lister);
@@ -123,7 +141,10 @@ static bool on_objects(const struct message *message, enum err err, const char *
 	reader_init(&r, message->objects.objects.raw);
 	for (uint32_t i = 0; i < message->objects.objects.count; i++) {
 		list_next(&item_object_fields, &r, &item);
-		take_object(lister, &item);
+		if (!take_object(lister, &item)) {
+			finish(lister, ERR_PROTOCOL, "satellite: a list that is out of order");
+			return false;
+		}
 	}
 	if (!message->objects.last)
 		return true;

@@ -1,6 +1,7 @@
 /* A listing dies with its callback, so its names are copied. */
 #include "uplink/names.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,14 @@ int names_list(struct client *client, const struct location *location, struct na
 	if (client_wait(client) == ERR_OK)
 		return 0;
 	return client_fail(client, "cannot list %s%s/%s", LOCATION_SCHEME, location->bucket, ret->folder);
+}
+
+int names_none(const struct location *location)
+{
+	if (location->path[0] == '\0')
+		return 0;
+	fprintf(stderr, "granary: %s%s/%s: no such folder\n", LOCATION_SCHEME, location->bucket, location->path);
+	return 1;
 }
 
 void names_clear(struct names *names)

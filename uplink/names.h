@@ -14,5 +14,7 @@ struct names {
 /* Ask and wait. The exit status; on failure, which is printed, there are none. names_clear in any case. */
 int names_list(struct client *client, const struct location *location, struct names *ret);
 void names_clear(struct names *names);
+/* Say that there is nothing below a folder. Fine for a bucket, whose emptiness is no mistake. The exit status. */
+int names_none(const struct location *location);
 
 #endif

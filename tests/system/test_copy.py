@@ -101,6 +101,30 @@ def test_file_keeps_its_time_and_gets_the_usual_mode(client, tmp_path):
     assert facts["type"] == "application/x-test" and facts["modified"] == 1_500_000_000
 
 
+def test_replaced_file_keeps_its_mode_and_a_link_stays(client, tmp_path):
+    client.put(b"new", "granary://copies/replaces")
+    private, link = tmp_path / "private", tmp_path / "link"
+    private.write_bytes(b"old")
+    private.chmod(0o600)
+    link.symlink_to(private)
+    client.run("cp", "granary://copies/replaces", link)
+    assert link.is_symlink() and private.read_bytes() == b"new"
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "private"]
+
+
+def test_list_of_an_object_and_of_nothing(client):
+    client.put(b"12345", "granary://copies/one/object")
+    listed = json.loads(client.run("ls", "--json", "granary://copies/one/object"))
+    assert [(o["path"], o["size"]) for o in listed["objects"]] == [("one/object", 5)]
+    for words in (["ls", "granary://copies/nothing"], ["rm", "--recursive", "granary://copies/nothing"],
+                  ["cp", "--recursive", "granary://copies/nothing", "."]):
+        with pytest.raises(CommandFailed) as failed:
+            client.run(*words)
+        assert failed.value.status == 1
+        assert re.fullmatch("granary: granary://copies/nothing: no such .*\n", failed.value.err)
+
+
 def test_names_are_completed(client, tmp_path):
     (tmp_path / "song").write_bytes(b"la")
     client.run("cp", tmp_path / "song", "granary://copies/music/")
@@ -122,7 +146,7 @@ def test_directories(client, tmp_path):
     for name, data in tree.items():
         assert (tmp_path / "down" / name).read_bytes() == data
     client.run("rm", "--recursive", "granary://copies/tree")
-    assert names_in(client, "granary://copies/tree") == []
+    assert [n for n in names_in(client, "granary://copies") if n.startswith("tree/")] == []
 
 
 def test_expired_object_is_gone(client, shared_network):
@@ -184,7 +208,8 @@ def test_progress_is_for_terminals(client):
     ["cp", "a", "b"], ["cp", "granary://x/y", "-"], ["cp", "-", "granary://copies/"], ["mb", "granary://UP"],
     ["cp", "--range", "5-4", "granary://copies/x", "-"], ["cp", "--range", "0-5", "-", "granary://copies/x"],
     ["cat", "granary://copies"], ["rb", "granary://copies/x"], ["access", "import", "nonsense"], ["access", "burn"],
-    ["ls", "--access", "../x"],
+    ["ls", "--access", "../x"], ["cp", "granary://copies/x", ""], ["cp", "/", "granary://copies/x"],
+    ["cp", "--recursive", "--range", "0-5", "granary://copies", "."],
 ])
 def test_wrong_usage_says_what_is_wrong(client, words):
     with pytest.raises(CommandFailed) as refused:
