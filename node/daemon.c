@@ -53,11 +53,11 @@ static void set_said(struct daemon *daemon, const struct live_settings *live)
 
 static enum err open_store(struct daemon *daemon, char *why, size_t room)
 {
+	const struct store_options options = {.allocation = daemon->settings.allocation};
 	char text[STORE_MESSAGE] = "";
 	enum err err;
 
-	err = store_open(options_dir(daemon->options), daemon->settings.allocation, &seam_system, &daemon->parts.store,
-			 text);
+	err = store_open(options_dir(daemon->options), &options, &seam_system, &daemon->parts.store, text);
 	if (err != ERR_OK) {
 		snprintf(why, room, "%s", text);
 		return err;

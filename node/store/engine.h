@@ -8,6 +8,7 @@
 #include "node/store/index.h"
 #include "node/store/keeper.h"
 #include "node/store/segments.h"
+#include "node/store/store.h"
 #include "node/store/super.h"
 #include "node/store/transfer_log.h"
 #include "node/store/upkeep.h"
@@ -22,7 +23,7 @@ struct store {
 	pthread_mutex_t super_lock; /* of super and its file */
 	struct super super;
 	struct record_secret secret;
-	uint64_t allocation;
+	struct store_options options;
 	struct health health;
 	struct sequence sequence;
 	struct claims claims;

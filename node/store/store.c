@@ -175,10 +175,10 @@ static void make_parts(struct store *store)
 		.store = store->super.store,
 		.secret = store->secret,
 		.segment_size = store->super.segment_size,
-		.allocation = store->allocation,
+		.allocation = store->options.allocation,
 	};
 
-	while (config.segment_size < SEGMENT_MOST && store->allocation / config.segment_size > SEGMENTS_MOST)
+	while (config.segment_size < SEGMENT_MOST && store->options.allocation / config.segment_size > SEGMENTS_MOST)
 		config.segment_size *= 2;
 	config.dirs[SEGMENT_PIECES] = store->pieces_dir;
 	config.dirs[SEGMENT_TRANSFERS] = store->transfers_dir;
@@ -270,7 +270,7 @@ static void free_store(struct store *store)
 	free(store);
 }
 
-enum err store_open(const char *dir, uint64_t allocation, const struct seam *seam, struct store **ret,
+enum err store_open(const char *dir, const struct store_options *options, const struct seam *seam, struct store **ret,
 		    char why[STORE_MESSAGE])
 {
 	struct store *store = memory_new(1, sizeof(*store));
@@ -279,7 +279,7 @@ enum err store_open(const char *dir, uint64_t allocation, const struct seam *sea
 	store->seam = seam;
 	store->lock_fd = -1;
 	store->super_fd = -1;
-	store->allocation = allocation;
+	store->options = *options;
 	pthread_mutex_init(&store->super_lock, NULL);
 	health_init(&store->health);
 	sequence_init(&store->sequence, 1);
@@ -399,7 +399,7 @@ void store_space(struct store *store, struct store_space *ret)
 		disk.free = 0;
 	growth = space.growth < disk.free ? space.growth : disk.free;
 	*ret = (struct store_space){
-		.allocation = store->allocation,
+		.allocation = store->options.allocation,
 		.live = space.bytes.live,
 		.pieces = space.pieces,
 		.dead = space.bytes.dead,

@@ -23,9 +23,27 @@ struct store_reader;
  * 1 MiB to 1 GiB. ERR_EXISTS when there is one. `why` gets a sentence on failure, naming path and cause. */
 enum err store_init(const char *dir, uint64_t allocation, uint64_t segment_size, const struct seam *seam,
 		    char why[STORE_MESSAGE]) WARN_UNUSED;
-/* Open it, recover what an unclean stop left, start the committer's thread. ERR_BUSY when it is open already. The
- * allocation may be changed at each opening. */
-enum err store_open(const char *dir, uint64_t allocation, const struct seam *seam, struct store **ret,
+
+enum store_index {
+	STORE_INDEX_MEMORY, /* the index of all pieces in memory */
+	STORE_INDEX_MAPPED, /* … in a file that is mapped, for machines short of memory */
+};
+
+/* How to open a store; each may differ at each opening. Zero is what a daemon wants, but for the allocation. */
+struct store_options {
+	uint64_t allocation; /* bytes that all files together may take */
+	enum store_index index;
+	bool no_upkeep;		     /* no thread for the work behind the scenes: the caller drives each store_…_step */
+	uint32_t checkpoint_seconds; /* save the index when so much time passed, … */
+	uint64_t checkpoint_records; /* … or so many records were written since; 0: 900 s, a million */
+	uint32_t scrub_days;	     /* days for reading everything once; 0: 30 */
+	/* Told now and then how far opening is, in bytes read and in all; NULL: nobody. */
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *progress_arg;
+};
+
+/* Open it, recover what an unclean stop left, start its threads. ERR_BUSY when it is open already. */
+enum err store_open(const char *dir, const struct store_options *options, const struct seam *seam, struct store **ret,
 		    char why[STORE_MESSAGE]) WARN_UNUSED;
 /* Commit what is complete, answer it, seal, close. Uploads must have been ended or aborted, readers freed. */
 void store_close(struct store *store);

@@ -276,12 +276,13 @@ static void measure(struct run *run)
 int main(void)
 {
 	struct run run = {.content = memory_new(1, TREE_PIECE)};
+	const struct store_options options = {.allocation = 64ull << 30};
 	char why[STORE_MESSAGE];
 
 	make_directories(&run);
 	pieces_fill(1, 1, run.content, TREE_PIECE);
-	if (store_init(run.dir, 64ull << 30, 0, &seam_system, why) != ERR_OK ||
-	    store_open(run.dir, 64ull << 30, &seam_system, &run.store, why) != ERR_OK)
+	if (store_init(run.dir, options.allocation, 0, &seam_system, why) != ERR_OK ||
+	    store_open(run.dir, &options, &seam_system, &run.store, why) != ERR_OK)
 		die(why);
 	measure(&run);
 	store_close(run.store);

@@ -35,12 +35,13 @@ static void trust_the_satellite(struct farm *farm)
 void farm_start(struct farm *farm)
 {
 	const struct hostport at = {"127.0.0.1", 0};
+	const struct store_options options = {.allocation = farm->allocation};
 	char why[STORE_MESSAGE] = "";
 
 	trust_the_satellite(farm);
 	farm->parts.metrics = stats_new();
 	farm->parts.admission = admission_new((uint64_t)64 << 20, 1000000);
-	if (store_open(farm->dir, farm->allocation, farm->seam, &farm->parts.store, why) != ERR_OK) {
+	if (store_open(farm->dir, &options, farm->seam, &farm->parts.store, why) != ERR_OK) {
 		fprintf(stderr, "store: %s\n", why);
 		abort();
 	}

@@ -24,7 +24,9 @@ struct fixture {
 
 static struct store *open_store(struct fixture *f, uint64_t allocation)
 {
-	assert_int_equal(store_open("/", allocation, fault_seam(f->fault), &f->store, f->why), ERR_OK);
+	const struct store_options options = {.allocation = allocation, .no_upkeep = true};
+
+	assert_int_equal(store_open("/", &options, fault_seam(f->fault), &f->store, f->why), ERR_OK);
 	return f->store;
 }
 
@@ -481,18 +483,19 @@ static void test_satellites(void **state)
 static void test_opening_is_refused(void **state)
 {
 	struct fixture *f = *state;
+	const struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
 	const struct seam *seam = fault_seam(f->fault);
 	char why[STORE_MESSAGE];
 	struct store *other;
 	uint8_t byte;
 
-	assert_int_equal(store_open("/", ALLOCATION, seam, &other, why), ERR_BUSY);
+	assert_int_equal(store_open("/", &options, seam, &other, why), ERR_BUSY);
 	assert_non_null(strstr(why, "open already"));
 	assert_int_equal(store_init("/", ALLOCATION, 0, seam, why), ERR_EXISTS);
 	assert_int_equal(store_init("/", 1000, 0, seam, why), ERR_RANGE);
 	assert_int_equal(store_init("/x", ALLOCATION, 3 << 20, seam, why), ERR_RANGE);
 	assert_int_equal(store_init("/x", ALLOCATION, 0, seam, why), ERR_NOT_FOUND);
-	assert_int_equal(store_open("/x", ALLOCATION, seam, &other, why), ERR_NOT_FOUND);
+	assert_int_equal(store_open("/x", &options, seam, &other, why), ERR_NOT_FOUND);
 	assert_non_null(strstr(why, "mounted"));
 	assert_int_equal(pieces_put(f->store, 1, 1, 1000, 0), ERR_OK);
 	store_close(f->store);
@@ -517,7 +520,7 @@ static void test_opening_is_refused(void **state)
 	fault_peek(disk, "//store/segments/00000001.seg", 0, header, sizeof(header));
 	fault_free(disk);
 	fault_poke(f->fault, "//store/segments/00000001.seg", 0, header, sizeof(header));
-	assert_int_equal(store_open("/", ALLOCATION, seam, &other, why), ERR_DENIED);
+	assert_int_equal(store_open("/", &options, seam, &other, why), ERR_DENIED);
 	assert_non_null(strstr(why, "another store"));
 	f->fault = (fault_free(f->fault), fault_new(64 << 20));
 	assert_int_equal(store_init("/", ALLOCATION, 0, fault_seam(f->fault), why), ERR_OK);

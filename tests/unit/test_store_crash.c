@@ -152,11 +152,13 @@ static bool ignore_transfer(void *arg, const struct store_transfer *transfer)
 	return true;
 }
 
+static const struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
+
 static enum err open_world(struct world *w)
 {
 	char why[STORE_MESSAGE];
 
-	return store_open("/", ALLOCATION, fault_seam(w->fault), &w->store, why);
+	return store_open("/", &options, fault_seam(w->fault), &w->store, why);
 }
 
 static enum err take_step(struct world *w, const struct step *step)
@@ -343,7 +345,7 @@ static void expect_image(const struct world *crashed, enum fault_keep keep, uint
 		struct store *store;
 
 		fault_stop(first, seed % 23);
-		if (store_open("/", ALLOCATION, fault_seam(first), &store, why) == ERR_OK)
+		if (store_open("/", &options, fault_seam(first), &store, why) == ERR_OK)
 			store_close(store);
 		w.fault = fault_image(first, (enum fault_keep)(seed % FAULT_KEEPS), seed);
 		fault_free(first);
