@@ -43,9 +43,23 @@ static const struct command *find_command(const struct program *program, int arg
 	return NULL;
 }
 
+/* "stats, check" for the first word "store"; false when no command starts with it. */
+static bool list_second_words(const struct program *program, const char *first, char *out, size_t room)
+{
+	size_t len = strlen(first), used = 0;
+
+	for (size_t i = 0; i < program->command_count && used < room; i++) {
+		const char *name = program->commands[i].name;
+
+		if (strncmp(name, first, len) == 0 && name[len] == ' ')
+			used += (size_t)snprintf(out + used, room - used, "%s%s", used > 0 ? ", " : "", name + len + 1);
+	}
+	return used > 0;
+}
+
 static void explain_command(const struct program *program, int argc, char **argv, char *why, size_t room)
 {
-	char two[NEAREST_MAX * 2 + 2];
+	char two[NEAREST_MAX * 2 + 2], seconds[OPTION_WHY / 2];
 	struct nearest one_word, two_words;
 	const char *best;
 
@@ -60,6 +74,8 @@ static void explain_command(const struct program *program, int argc, char **argv
 	best = one_word.best != NULL ? one_word.best : two_words.best;
 	if (argv[1][0] == '-')
 		snprintf(why, room, "the command comes before its options; see %s --help", program->name);
+	else if (list_second_words(program, argv[1], seconds, sizeof(seconds)) && argc == 2)
+		snprintf(why, room, "%.64s needs a second word, one of: %s", argv[1], seconds);
 	else if (best != NULL)
 		snprintf(why, room, "unknown command \"%.64s\"; did you mean \"%s\"?", argv[1], best);
 	else

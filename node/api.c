@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/stats.h"
+#include "node/store_facts.h"
 
 struct api {
 	struct http *http;
@@ -87,34 +88,14 @@ static json_t *json_satellites(const struct api *api)
 	return json;
 }
 
-/* Room on the disk: what records take, and what new ones may still take. */
-static uint64_t used_bytes(const struct store_space *space)
-{
-	return space->live + space->dead + space->overhead;
-}
-
-static json_t *json_space(struct store *store)
-{
-	struct store_space space;
-	json_t *json;
-
-	store_space(store, &space);
-	json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "allocation", (json_int_t)space.allocation,
-			 "used", (json_int_t)used_bytes(&space), "available", (json_int_t)space.available, "live",
-			 (json_int_t)space.live, "pieces", (json_int_t)space.pieces, "dead", (json_int_t)space.dead,
-			 "overhead", (json_int_t)space.overhead, "reserved", (json_int_t)space.reserved, "read_only",
-			 (int)space.read_only);
-	if (space.read_only)
-		json_object_set_new(json, "reason", json_string(space.reason));
-	return json;
-}
-
 static void on_status(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
 	const struct parts *parts = api->sources.parts;
+	struct store_space space;
 	json_t *json = json_object();
 
+	store_space(parts->store, &space);
 	json_object_set_new(json, "id", json_id(key_id(parts->key)));
 	json_object_set_new(json, "address", json_address(key_address(parts->key)));
 	json_object_set_new(json, "version", json_string(GRANARY_VERSION));
@@ -124,7 +105,7 @@ static void on_status(struct http_request *request, void *arg)
 	json_object_set_new(json, "started", json_u64(api->sources.started));
 	json_object_set_new(json, "now", json_u64(clock_wall()));
 	json_object_set_new(json, "satellites", json_satellites(api));
-	json_object_set_new(json, "space", json_space(parts->store));
+	json_object_set_new(json, "space", store_facts_space(&space));
 	json_object_set_new(json, "orders", json_orders(api->sources.books, NULL));
 	http_answer_json(request, 200, json);
 }
@@ -152,7 +133,7 @@ static void refresh(const struct api *api)
 	store_space(parts->store, &space);
 	ledger_totals(books_ledger(api->sources.books), NULL, &orders);
 	metrics_set(m, STAT_ALLOCATION, space.allocation);
-	metrics_set(m, STAT_USED, used_bytes(&space));
+	metrics_set(m, STAT_USED, store_facts_used(&space));
 	metrics_set(m, STAT_AVAILABLE, space.available);
 	metrics_set(m, STAT_PIECES, space.pieces);
 	metrics_set(m, STAT_READ_ONLY, space.read_only);
@@ -203,12 +184,22 @@ static void on_settle(struct http_request *request, void *arg)
 	books_settle(api->sources.books, on_settled, request);
 }
 
+static void on_store(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+
+	http_answer_json(request, 200, store_facts_json(api->sources.parts->store));
+}
+
+/* clang-format off */
 static const struct http_route routes[] = {
 	{"GET", "/health", on_health, false},
 	{"GET", "/metrics", on_metrics, false},
 	{"GET", "/api/v1/status", on_status, true},
+	{"GET", "/api/v1/store", on_store, true},
 	{"POST", "/api/v1/settle", on_settle, true},
 };
+/* clang-format on */
 
 enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct api_sources *sources,
 		   struct api **ret)

@@ -8,6 +8,7 @@
 #include "node/commands.h"
 #include "node/daemon.h"
 #include "node/settings.h"
+#include "node/store_commands.h"
 
 #define DAY 86400
 
@@ -172,6 +173,9 @@ static const struct command command_table[] = {
 	 "dir " SETTINGS_OPTIONS, 0, 0, daemon_run_node},
 	{"id", "", "Print the node's id and address.", "Needs no running node.", "dir json", 0, 0, service_print_id},
 	{"status", "", "Ask the running node how it is.", NULL, "dir json http", 0, 0, node_status},
+	{"store stats", "", "Tell what the piece store holds, and where the bytes of its files go.",
+	 "Asks the running node; while none runs, opens the store itself.", "dir json http", 0, 0,
+	 store_commands_stats},
 	{"settle", "", "Have the running node settle its orders now, and wait for the outcome.",
 	 "Exit status 1 when a satellite could not be settled with.", "dir json http", 0, 0, node_settle},
 };

@@ -6,9 +6,9 @@
 #define GRANARY_UPLINK_CLIENT_H
 
 #include "common/options.h"
+#include "common/progress.h"
 #include "common/service.h"
 #include "uplink/location.h"
-#include "uplink/progress.h"
 #include "uplink/uplink.h"
 
 #define CLIENT_WHY 2000

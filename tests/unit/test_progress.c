@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "uplink/progress.h"
+#include "common/progress.h"
 
 static void test_known_total(void **state)
 {

@@ -1,5 +1,5 @@
 /* The rate is smoothed over a few seconds, so that the time left does not jump. */
-#include "uplink/progress.h"
+#include "common/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>

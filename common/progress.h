@@ -1,6 +1,6 @@
 /* The line that tells how far a copy is: on a terminal only, on stderr, several times a second. */
-#ifndef GRANARY_UPLINK_PROGRESS_H
-#define GRANARY_UPLINK_PROGRESS_H
+#ifndef GRANARY_COMMON_PROGRESS_H
+#define GRANARY_COMMON_PROGRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,125 @@
+/* Reaching the store, through the daemon or by hand, and printing what it says. */
+#include "node/store_commands.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/http.h"
+#include "common/service.h"
+#include "node/settings.h"
+#include "node/store_facts.h"
+
+#define ASK_TIMEOUT_MS 30000
+
+static int complain(const char *why)
+{
+	fprintf(stderr, "granary-node: %s\n", why);
+	return 1;
+}
+
+/* How the store of a directory is reached: opened here, or, when `store` is NULL, through the daemon. */
+struct access {
+	const struct options *options;
+	struct store *store;
+	char why[SETTINGS_MESSAGE];
+};
+
+/* Lock DIR and open its store; when a daemon holds the lock, that is whom to ask. */
+static enum err reach(struct access *access, const struct options *options)
+{
+	const struct store_options how = {.allocation = option_int(options, "allocate"), .no_upkeep = true};
+	const char *dir = options_dir(options);
+	char text[STORE_MESSAGE] = "";
+	struct key *key = NULL;
+	enum err err;
+
+	*access = (struct access){.options = options};
+	err = service_key(dir, &key, access->why, sizeof(access->why));
+	key_free(key);
+	if (err != ERR_OK)
+		return err;
+	err = service_lock(dir, access->why, sizeof(access->why));
+	if (err == ERR_BUSY)
+		return ERR_OK;
+	if (err != ERR_OK)
+		return err;
+	err = store_open(dir, &how, &seam_system, &access->store, text);
+	if (err != ERR_OK)
+		snprintf(access->why, sizeof(access->why), "%s", text);
+	return err;
+}
+
+static void leave(struct access *access)
+{
+	store_close(access->store);
+	access->store = NULL;
+}
+
+static enum err ask(struct access *access, const char *method, const char *path, json_t **ret)
+{
+	const struct options *options = access->options;
+
+	return http_call(method, option_hostport(options, "http"), path, options_dir(options), ASK_TIMEOUT_MS, ret,
+			 access->why, sizeof(access->why));
+}
+
+static void print_json(const json_t *json)
+{
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+static uint64_t number_of(const json_t *json, const char *name)
+{
+	return (uint64_t)json_integer_value(json_object_get(json, name));
+}
+
+/* The numbers of `space` that are sizes, in the order in which they are told. */
+static const struct {
+	const char *name;
+	const char *meaning;
+} sizes[] = {
+	{"allocation", "allotted to the node"},
+	{"used", "taken by records: the next three"},
+	{"live", "payload of pieces"},
+	{"dead", "deleted or superseded, not yet reclaimed"},
+	{"overhead", "heads, footers, tombstones, the log of transfers"},
+	{"reserved", "for uploads under way"},
+	{"free", "in the files, not yet given out"},
+	{"available", "for new pieces"},
+};
+
+static void print_stats(const json_t *json)
+{
+	const json_t *space = json_object_get(json, "space");
+	char size[16];
+
+	printf("%-12s %10" PRIu64 "  live\n", "pieces", number_of(space, "pieces"));
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		printf("%-12s %10s  %s\n", sizes[i].name, option_print_size(number_of(space, sizes[i].name), size),
+		       sizes[i].meaning);
+	if (json_is_true(json_object_get(space, "read_only")))
+		printf("read-only: %s\n", json_string_value(json_object_get(space, "reason")));
+}
+
+int store_commands_stats(struct options *options)
+{
+	struct access access;
+	json_t *json = NULL;
+	enum err err = reach(&access, options);
+
+	if (err == ERR_OK && access.store == NULL)
+		err = ask(&access, "GET", "/api/v1/store", &json);
+	else if (err == ERR_OK)
+		json = store_facts_json(access.store);
+	if (err != ERR_OK)
+		return complain(access.why);
+	leave(&access);
+	if (option_flag(options, "json"))
+		print_json(json);
+	else
+		print_stats(json);
+	json_decref(json);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* What the piece store says of itself, as JSON: for the HTTP interface and for commands while no daemon runs. */
+#ifndef GRANARY_NODE_STORE_FACTS_H
+#define GRANARY_NODE_STORE_FACTS_H
+
+#include <jansson.h>
+
+#include "node/store/store.h"
+
+/* Bytes that records take, live and dead. */
+uint64_t store_facts_used(const struct store_space *space);
+/* `space` of GET /api/v1/status. The caller owns what these return. */
+json_t *store_facts_space(const struct store_space *space);
+/* GET /api/v1/store: doc/formats.md, section 8. */
+json_t *store_facts_json(struct store *store);
+
+#endif
