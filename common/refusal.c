@@ -48,6 +48,7 @@ static const struct {
 	{REFUSAL_LATE, ERR_EXPIRED, "late", "settled too late"},
 	{REFUSAL_UNISSUED, ERR_DENIED, "unissued", "not an allocation of this satellite"},
 	{REFUSAL_COMMITMENT, ERR_CORRUPT, "commitment", "orders differ from the commitment"},
+	{REFUSAL_PRICE, ERR_RANGE, "price", "price of days that make no sense, or that have begun"},
 	{REFUSAL_GRANT, ERR_DENIED, "grant", "enrolment code unknown, used or expired"},
 	{REFUSAL_CLIENT_UNKNOWN, ERR_DENIED, "client_unknown", "client is not enrolled"},
 	{REFUSAL_NOT_ENOUGH_NODES, ERR_FULL, "not_enough_nodes", "not enough healthy nodes with room"},

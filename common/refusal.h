@@ -54,6 +54,7 @@ enum refusal {
 	REFUSAL_LATE = 70,	 /* settled after expiry and grace */
 	REFUSAL_UNISSUED = 71,	 /* not an allocation of this satellite */
 	REFUSAL_COMMITMENT = 72, /* the orders are not those that the settlement commits to */
+	REFUSAL_PRICE = 73,	 /* a price of days that make no sense, or that have begun */
 	/* objects */
 	REFUSAL_GRANT = 80,	    /* an enrolment code unknown, used or expired */
 	REFUSAL_CLIENT_UNKNOWN = 81, /* a client that is not enrolled */

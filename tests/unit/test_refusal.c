@@ -54,6 +54,7 @@ static const struct {
 	{70, "late"},
 	{71, "unissued"},
 	{72, "commitment"},
+	{73, "price"},
 	{80, "grant"},
 	{81, "client_unknown"},
 	{82, "not_enough_nodes"},
