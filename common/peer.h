@@ -60,11 +60,13 @@ void peer_refuse(struct peer *peer, uint32_t request, enum refusal code, const c
 /* Ask and wait: runs the event loop until the answer, an error or the timeout. For command-line tools, whose loop
  * is not running otherwise. `ret` is a copy whose views live until the next peer_call or peer_call_next on this peer.
  * An ERROR answer gives its nearest err (refusal_to_err) and leaves the message in *ret. The peer stays valid: when
- * the connection is lost meanwhile, `closed` is called the next time that the loop runs outside of these calls. */
+ * the connection is lost meanwhile, `closed` is called the next time that the loop runs outside of these calls.
+ * ERR_CANCELLED when a handler breaks off the loop (event_base_loopbreak). */
 enum err peer_call(struct peer *peer, struct message *message, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
 /* Wait for the next answer to the last peer_call: for answers in several parts. */
 enum err peer_call_next(struct peer *peer, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
-/* Close and run the event loop until `closed` was called. For command-line tools. */
+/* Close and run the event loop until `closed` was called; without ceremony when it is broken off. For command-line
+ * tools. */
 void peer_finish(struct peer *peer);
 
 #endif

@@ -96,12 +96,13 @@ static void resume(struct peer *peer, struct call *call)
 
 static enum err wait_for_answer(struct peer *peer, struct call *call, struct message *ret)
 {
-	int failed = 0;
+	struct event_base *base = peer_base(peer);
+	bool go_on = true;
 
 	peer_pin(peer);
-	while (call->first == NULL && !call->over && failed == 0) {
+	while (call->first == NULL && !call->over && go_on) {
 		resume(peer, call);
-		failed = event_base_loop(peer_base(peer), EVLOOP_ONCE);
+		go_on = event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base);
 	}
 	peer_unpin(peer);
 	if (call->first != NULL)
@@ -156,6 +157,8 @@ void peer_finish(struct peer *peer)
 	peer_tell_end(peer, &ended);
 	if (peer_channel(peer) != NULL)
 		channel_close(peer_channel(peer));
-	while (!ended && event_base_loop(base, EVLOOP_ONCE) == 0)
-		;
+	while (!ended && event_base_loop(base, EVLOOP_ONCE) == 0) {
+		if (!ended && event_base_got_break(base) && peer_channel(peer) != NULL)
+			channel_abort(peer_channel(peer));
+	}
 }

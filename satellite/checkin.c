@@ -23,6 +23,8 @@ static void finish(void *arg)
 {
 	struct checkin *checkin = arg;
 
+	server_end_dialback(session_server(checkin->job.session));
+	*session_checking_in(checkin->job.session) = false;
 	job_end(&checkin->job);
 	free(checkin);
 }
@@ -76,8 +78,14 @@ static void dial(void *arg)
 
 void checkin_begin(struct session *session, const struct message *message)
 {
-	struct checkin *checkin = memory_new(1, sizeof(*checkin));
+	struct checkin *checkin;
 
+	if (*session_checking_in(session) || !server_begin_dialback(session_server(session))) {
+		session_answer_refusal(session, message->request, REFUSAL_BUSY, "too many check-ins at once");
+		return;
+	}
+	*session_checking_in(session) = true;
+	checkin = memory_new(1, sizeof(*checkin));
 	job_init(&checkin->job, session, message);
 	server_submit(session_server(session), note_check_in, dial, checkin);
 }

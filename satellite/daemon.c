@@ -11,7 +11,8 @@
 #include "satellite/deleter.h"
 #include "satellite/server.h"
 
-#define PATROLS_MAX 65 /* the deleter, and the most auditors */
+#define TELLERS 4		       /* threads that tell nodes what to delete */
+#define PATROLS_MAX (1 + TELLERS + 64) /* the deleter, its tellers, and the most auditors */
 
 struct daemon {
 	struct options *options;
@@ -68,14 +69,24 @@ static enum err start_daemon(struct daemon *daemon, char *why, size_t room)
 
 static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 {
-	unsigned wanted = 1 + daemon->settings.audit_threads;
+	const struct {
+		const char *name;
+		patrol_round *walk;
+		unsigned count;
+	} kinds[] = {
+		{"deleter", deleter_walk, 1},
+		{"teller", deleter_tell, TELLERS},
+		{"auditor", auditor_walk, daemon->settings.audit_threads},
+	};
 	char message[DATABASE_MESSAGE] = "";
 	enum err err = ERR_OK;
 
-	for (unsigned i = 0; i < wanted && err == ERR_OK; i++) {
-		err = patrol_start(i == 0 ? "deleter" : "auditor", i == 0 ? deleter_walk : auditor_walk,
-				   &daemon->settings, daemon->key, &daemon->patrols[i], message);
-		daemon->patrol_count += err == ERR_OK;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		for (unsigned i = 0; i < kinds[k].count && err == ERR_OK; i++) {
+			err = patrol_start(kinds[k].name, kinds[k].walk, &daemon->settings, daemon->key,
+					   &daemon->patrols[daemon->patrol_count], message);
+			daemon->patrol_count += err == ERR_OK;
+		}
 	}
 	if (err != ERR_OK)
 		snprintf(why, room, "%s", message);
@@ -95,6 +106,8 @@ static void on_stop(void *arg)
 
 	service_notify("STOPPING=1");
 	log_event(LOG_INFO, "stopping", "sessions=%u", server_session_count(daemon->server));
+	for (unsigned i = 0; i < daemon->patrol_count; i++)
+		patrol_ask_stop(daemon->patrols[i]);
 	api_free(daemon->api);
 	daemon->api = NULL;
 	server_stop(daemon->server, end_loop, daemon);

@@ -156,7 +156,7 @@ enum err deleter_send(struct round *round)
 	if (err != ERR_OK)
 		return err;
 	err = send_all(round, &node, &told);
-	if (err == ERR_OK && told != ERR_OK)
+	if (err == ERR_OK && told != ERR_OK && told != ERR_CANCELLED)
 		err = deletions_failed(round->desk->db, clock_wall(), &node);
 	given = lease_give_back(round->desk->db, &round->holder, work);
 	return err == ERR_OK ? given : err;
@@ -176,8 +176,15 @@ unsigned deleter_walk(struct round *round)
 
 	while (err == ERR_OK && !patrol_is_stopping(round))
 		err = deleter_take_apart(round->desk);
-	if (err == ERR_NOT_FOUND)
-		err = ERR_OK;
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		complain(round, err);
+	return PAUSE_MS;
+}
+
+unsigned deleter_tell(struct round *round)
+{
+	enum err err = ERR_OK;
+
 	while (err == ERR_OK && !patrol_is_stopping(round))
 		err = deleter_send(round);
 	if (err != ERR_OK && err != ERR_NOT_FOUND)

@@ -18,7 +18,7 @@ enum err deleter_take_apart(struct desk *desk) WARN_UNUSED;
  * failure. */
 enum err deleter_send(struct round *round) WARN_UNUSED;
 
-/* For patrol_start. */
-patrol_round deleter_walk;
+/* For patrol_start: one that takes apart, and several that tell nodes, so that a silent one holds up nobody. */
+patrol_round deleter_walk, deleter_tell;
 
 #endif

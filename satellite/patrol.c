@@ -12,6 +12,8 @@
 #include "common/memory.h"
 #include "common/random.h"
 
+#define LOOK_MS 100
+
 struct patrol {
 	struct round round;
 	patrol_round *walk;
@@ -31,8 +33,29 @@ void round_init(struct round *round, struct desk *desk)
 	random_bytes(round->holder.name, sizeof(round->holder.name));
 }
 
+static void on_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct round *round = arg;
+
+	(void)fd;
+	(void)what;
+	if (patrol_is_stopping(round))
+		event_base_loopbreak(round->base);
+}
+
+static void look_out(struct round *round)
+{
+	const struct timeval period = {0, LOOK_MS * 1000};
+
+	round->look = event_new(round->base, -1, EV_PERSIST, on_look, round);
+	if (round->look == NULL || event_add(round->look, &period) != 0)
+		abort();
+}
+
 void round_end(struct round *round)
 {
+	if (round->look != NULL)
+		event_free(round->look);
 	event_base_free(round->base);
 	round->base = NULL;
 }
@@ -83,6 +106,7 @@ enum err patrol_start(const char *name, patrol_round *walk, const struct setting
 	patrol = memory_new(1, sizeof(*patrol));
 	round_init(&patrol->round, desk);
 	patrol->round.patrol = patrol;
+	look_out(&patrol->round);
 	patrol->walk = walk;
 	pthread_mutex_init(&patrol->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -100,14 +124,19 @@ enum err patrol_start(const char *name, patrol_round *walk, const struct setting
 	return ERR_OK;
 }
 
-void patrol_stop(struct patrol *patrol)
+void patrol_ask_stop(struct patrol *patrol)
 {
-	if (patrol == NULL)
-		return;
 	pthread_mutex_lock(&patrol->lock);
 	atomic_store(&patrol->stopping, true);
 	pthread_cond_signal(&patrol->wake);
 	pthread_mutex_unlock(&patrol->lock);
+}
+
+void patrol_stop(struct patrol *patrol)
+{
+	if (patrol == NULL)
+		return;
+	patrol_ask_stop(patrol);
 	pthread_join(patrol->thread, NULL);
 	pthread_cond_destroy(&patrol->wake);
 	pthread_mutex_destroy(&patrol->lock);

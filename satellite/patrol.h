@@ -18,6 +18,7 @@ struct round {
 	struct event_base *base;
 	struct lease_holder holder;
 	const struct patrol *patrol; /* NULL outside of a thread */
+	struct event *look;	     /* wakes the loop, so that a silent node does not hold up the end; in a thread */
 };
 
 /* One round; returns the milliseconds until the next. */
@@ -26,7 +27,9 @@ typedef unsigned patrol_round(struct round *round);
 /* Start a thread named `name` (at most 15 characters). `why` gets a sentence. */
 enum err patrol_start(const char *name, patrol_round *walk, const struct settings *settings, const struct key *key,
 		      struct patrol **ret, char why[DATABASE_MESSAGE]) WARN_UNUSED;
-/* Wait for the round under way, then end the thread. */
+/* Let the round end as soon as it can: what it waits for from a node gives ERR_CANCELLED. */
+void patrol_ask_stop(struct patrol *patrol);
+/* patrol_ask_stop, then wait for the round under way and end the thread. */
 void patrol_stop(struct patrol *patrol);
 /* The round should end soon. */
 bool patrol_is_stopping(const struct round *round);

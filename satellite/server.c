@@ -8,6 +8,8 @@
 #include "common/memory.h"
 #include "satellite/session.h"
 
+#define DIALBACKS_MAX 256 /* at once */
+
 struct server {
 	struct loop *loop;
 	const struct settings *settings;
@@ -18,6 +20,7 @@ struct server {
 	struct listener *listener;
 	struct session *sessions; /* linked through session_next */
 	unsigned session_count;
+	unsigned dialbacks;
 	bool stopping;
 	bool stop_posted; /* at most one stop_when_idle is on its way, and none once `stopped` was called */
 	void (*stopped)(void *arg);
@@ -157,6 +160,20 @@ void server_remove(struct server *server, struct session *session)
 	*at = *session_link(session);
 	server->session_count--;
 	post_stop(server);
+}
+
+bool server_begin_dialback(struct server *server)
+{
+	if (server->dialbacks == DIALBACKS_MAX)
+		return false;
+	server->dialbacks++;
+	return true;
+}
+
+void server_end_dialback(struct server *server)
+{
+	assert(server->dialbacks > 0);
+	server->dialbacks--;
 }
 
 /* What goes to the pool and comes back. */

@@ -41,6 +41,9 @@ const struct msg_hello *server_hello(const struct server *server);
 struct event_base *server_base(struct server *server);
 void server_add(struct server *server, struct session *session);
 void server_remove(struct server *server, struct session *session);
+/* One more or one less node is being dialled back; false when that is too many at once. */
+bool server_begin_dialback(struct server *server) WARN_UNUSED;
+void server_end_dialback(struct server *server);
 /* Run work(desk, arg) in a worker thread, then done(arg) in the loop. */
 void server_submit(struct server *server, void (*work)(struct desk *desk, void *arg), void (*done)(void *arg),
 		   void *arg);

@@ -22,6 +22,7 @@ struct session {
 	unsigned held;
 	bool paused;
 	bool hanging_up;
+	bool checking_in;
 	struct settling *settlings;
 };
 
@@ -188,6 +189,11 @@ struct server *session_server(struct session *session)
 const struct caller *session_caller(const struct session *session)
 {
 	return &session->caller;
+}
+
+bool *session_checking_in(struct session *session)
+{
+	return &session->checking_in;
 }
 
 struct settling **session_settlings(struct session *session)

@@ -27,6 +27,8 @@ void session_answer(struct session *session, const struct reply *reply);
 void session_answer_refusal(struct session *session, uint32_t request, enum refusal code, const char *why);
 struct server *session_server(struct session *session);
 const struct caller *session_caller(const struct session *session);
+/* Whether a check-in is under way, whose dial-back costs us a connection. */
+bool *session_checking_in(struct session *session);
 /* The settlements that arrive in parts (satellite/settling.h). */
 struct settling **session_settlings(struct session *session);
 

@@ -33,7 +33,7 @@ struct part {
 	struct settling *settling;
 	uint32_t first;
 	uint32_t count;
-	bool bad;
+	enum refusal refusal; /* of the whole settlement */
 	struct settle_order checked[];
 };
 
@@ -114,24 +114,12 @@ void settling_begin(struct session *session, const struct message *message)
 	*session_settlings(session) = settling;
 }
 
-static enum err count_orders(struct work *work, struct settling *settling)
-{
-	bool known = false;
-	enum err err = registry_known(work->desk->db, &work->caller->address, &known);
-
-	if (err == ERR_OK && !known)
-		err = work_refuse(work, REFUSAL_DENIED, "this key never checked in as a node");
-	if (err == ERR_OK)
-		err = settle_finish(work, work->message->settle.settlement, settling->orders, settling->count);
-	return err;
-}
-
 static void run_count(struct desk *desk, void *arg)
 {
 	struct settling *settling = arg;
 	struct work work = job_work(&settling->job, desk);
 
-	verbs_conclude(&work, count_orders(&work, settling));
+	verbs_conclude(&work, settle_finish(&work, work.message->settle.settlement, settling->orders, settling->count));
 }
 
 static void end_count(void *arg)
@@ -143,20 +131,38 @@ static void end_count(void *arg)
 	free_settling(settling);
 }
 
+/* Strangers get no signature checked, and nothing of theirs is kept. */
+static enum refusal check_caller(struct desk *desk, const struct part *part)
+{
+	bool known = false;
+
+	if (registry_known(desk->db, &part->job.caller.address, &known) != ERR_OK)
+		return REFUSAL_INTERNAL;
+	return known ? REFUSAL_NONE : REFUSAL_DENIED;
+}
+
 static void check_part(struct desk *desk, void *arg)
 {
 	struct part *part = arg;
 	const struct list *list = &part->job.message.settle_orders.orders;
 	struct reader r;
 
+	part->refusal = check_caller(desk, part);
 	reader_init(&r, list->raw);
-	for (uint32_t i = 0; i < part->count && !part->bad; i++) {
+	for (uint32_t i = 0; i < part->count && part->refusal == REFUSAL_NONE; i++) {
 		struct item_order item;
 
 		list_next(&item_order_fields, &r, &item);
-		part->bad =
-			!settle_check(desk, &part->job.caller.address, part->settling->hour, &item, &part->checked[i]);
+		if (!settle_check(desk, &part->job.caller.address, part->settling->hour, &item, &part->checked[i]))
+			part->refusal = REFUSAL_MALFORMED;
 	}
+}
+
+static const char *why_of(enum refusal refusal)
+{
+	if (refusal == REFUSAL_DENIED)
+		return "this key never checked in as a node";
+	return refusal == REFUSAL_MALFORMED ? "orders: not signed Allocations and Orders" : NULL;
 }
 
 static void end_part(void *arg)
@@ -168,9 +174,8 @@ static void end_part(void *arg)
 	if (settling->dropped) {
 		if (settling->checking == 0)
 			free_settling(settling);
-	} else if (part->bad) {
-		session_answer_refusal(settling->session, settling->request, REFUSAL_MALFORMED,
-				       "orders: not signed Allocations and Orders");
+	} else if (part->refusal != REFUSAL_NONE) {
+		session_answer_refusal(settling->session, settling->request, part->refusal, why_of(part->refusal));
 		drop(settling);
 	} else {
 		if (part->count > 0)

@@ -651,6 +651,31 @@ static void test_call(void **state)
 	pair_free(p);
 }
 
+static void on_impatience(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	event_base_loopbreak(arg);
+}
+
+/* Whoever waits for a silent peer can be called off, and the peer too is gone at once then. */
+static void test_call_broken_off(void **state)
+{
+	const struct timeval soon = {0, 1000};
+	struct pair *p = pair_new();
+	struct message answer;
+	struct event *impatience = event_new(p->a->base, -1, EV_PERSIST, on_impatience, p->a->base);
+	struct message message = {.type = MSG_COMMIT_OBJECT};
+
+	(void)state;
+	assert_int_equal(call(p, MSG_PING, &answer), ERR_OK);
+	assert_int_equal(event_add(impatience, &soon), 0);
+	assert_int_equal(peer_call(p->a->side.peer, &message, 600000, &answer), ERR_CANCELLED);
+	peer_finish(p->a->side.peer);
+	event_free(impatience);
+	pair_free(p);
+}
+
 /* The other side hangs up while we wait: the peer stays valid until the loop runs again. */
 static void test_call_and_hang_up(void **state)
 {
@@ -695,6 +720,7 @@ int main(void)
 		cmocka_unit_test(test_first_request_deadline),
 		cmocka_unit_test(test_unsendable),
 		cmocka_unit_test(test_call),
+		cmocka_unit_test(test_call_broken_off),
 		cmocka_unit_test(test_call_and_hang_up),
 	};
 

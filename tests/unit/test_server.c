@@ -162,9 +162,30 @@ static struct message check_in(const char *endpoint)
 					     .available = 1000000000}};
 }
 
+struct codes {
+	unsigned answered;
+	unsigned busy;
+};
+
+static void count_answers(struct peer *peer, const struct message *message, enum err err, void *arg)
+{
+	struct codes *codes = arg;
+
+	(void)peer;
+	(void)err;
+	if (message == NULL)
+		return; /* the end of the connection, later */
+	codes->answered++;
+	if (message->type == MSG_ERROR && message->error.code == REFUSAL_BUSY)
+		codes->busy++;
+	else
+		assert_int_equal(message->type, MSG_CHECKED_IN);
+}
+
 static void test_check_in(void **state)
 {
 	struct fixture *f = *state;
+	struct codes codes = {0, 0};
 	struct key *impostor = key_generate();
 	struct peer *peer = dial(f, f->farm.node);
 	char at[HOSTPORT_TEXT];
@@ -181,6 +202,15 @@ static void test_check_in(void **state)
 				       "SELECT COUNT(*) FROM nodes WHERE reachable = 1 AND endpoint = claimed "
 				       "AND network = '127.0.0.0/24'"),
 			 1);
+	peer_finish(peer);
+	/* Two at once: one connection back is enough. */
+	peer = dial(f, f->farm.node);
+	message = check_in(at);
+	peer_ask(peer, &message, ANSWER_MS, count_answers, &codes);
+	peer_ask(peer, &message, ANSWER_MS, count_answers, &codes);
+	while (codes.answered < 2)
+		assert_int_equal(event_base_loop(f->farm.base, EVLOOP_ONCE), 0);
+	assert_int_equal(codes.busy, 1);
 	peer_finish(peer);
 	/* Somebody else's endpoint: the handshake finds another key there. */
 	peer = dial(f, impostor);
