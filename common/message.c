@@ -149,6 +149,10 @@ static const struct field msg_verdicts_list[] = {
 static const struct field msg_settled_list[] = {
 	FIELD_MAX(msg_settled, settled, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
+static const struct field msg_loss_list[] = {
+	FIELD_MAX(msg_loss, loss, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+	FIELD_ITEMS(msg_loss, pieces, 1000, &item_piece_fields),
+};
 static const struct field msg_enrol_list[] = {
 	FIELD_MAX(msg_enrol, code, FIELD_BLOB, 64),
 };
@@ -290,6 +294,7 @@ static const struct message_spec table[] = {
 	ROW(MSG_SETTLE_ORDERS, "SETTLE_ORDERS", msg_settle_orders),
 	ROW(MSG_VERDICTS, "VERDICTS", msg_verdicts),
 	ROW_MAX(MSG_SETTLED, "SETTLED", msg_settled, 1200),
+	ROW(MSG_LOSS, "LOSS", msg_loss),
 	ROW_MAX(MSG_ENROL, "ENROL", msg_enrol, 80),
 	ROW_MAX(MSG_MAKE_BUCKET, "MAKE_BUCKET", msg_bucket, 80),
 	ROW_MAX(MSG_REMOVE_BUCKET, "REMOVE_BUCKET", msg_bucket, 80),

@@ -51,6 +51,7 @@ enum message_type {
 	MSG_SETTLE_ORDERS = 518,
 	MSG_VERDICTS = 520,
 	MSG_SETTLED = 522,
+	MSG_LOSS = 530,
 	/* a client to its satellite */
 	MSG_ENROL = 768,
 	MSG_MAKE_BUCKET = 770,
@@ -211,6 +212,12 @@ struct item_verdict {
 
 struct msg_settled {
 	struct bytes settled; /* signed Settled */
+};
+
+/* Pieces that the node itself found damaged: they earn no more. Answered by DONE, also when they were told before. */
+struct msg_loss {
+	struct bytes loss; /* signed Loss */
+	struct list pieces; /* of struct item_piece, sorted */
 };
 
 /* Makes the channel's key a client of the satellite. Answered by DONE; the same key and code again: DONE again. */
@@ -401,6 +408,7 @@ struct message {
 		struct msg_settle_orders settle_orders;
 		struct msg_verdicts verdicts;
 		struct msg_settled settled;
+		struct msg_loss loss;
 		struct msg_enrol enrol;
 		struct msg_bucket bucket; /* MAKE_BUCKET, REMOVE_BUCKET */
 		struct msg_buckets buckets;

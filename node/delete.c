@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/keccak.h"
 #include "common/memory.h"
 #include "node/session.h"
 #include "payments/rules.h"
@@ -86,21 +85,6 @@ static void work_delete(void *arg)
 	one_is_back(del, err);
 }
 
-/* The signed commitment is to exactly this list, sorted. */
-static enum refusal check_list(const struct list *list, const struct bytes32 *commitment)
-{
-	struct bytes32 hash;
-
-	for (uint32_t i = 1; i < list->count; i++) {
-		const uint8_t *piece = list->raw.data + (size_t)i * sizeof(hash);
-
-		if (memcmp(piece - sizeof(hash), piece, sizeof(hash)) >= 0)
-			return REFUSAL_COMMITMENT;
-	}
-	keccak_once(list->raw.data, list->raw.len, &hash);
-	return bytes32_equal(&hash, commitment) ? REFUSAL_NONE : REFUSAL_COMMITMENT;
-}
-
 static enum refusal check_deletion(const struct parts *parts, const struct msg_delete *message,
 				   const struct satellite *satellite)
 {
@@ -119,7 +103,7 @@ static enum refusal check_deletion(const struct parts *parts, const struct msg_d
 		return REFUSAL_NODE;
 	if (deletion.at > now && deletion.at - now > RULES_SKEW)
 		return REFUSAL_EARLY;
-	refusal = check_list(&message->pieces, &deletion.pieces);
+	refusal = rules_check_pieces(&message->pieces, &deletion.pieces);
 	if (refusal != REFUSAL_NONE)
 		return refusal;
 	return typed_verify(&typed_deletion, &deletion, &satellite->domain, &signature, &satellite->address);

@@ -5,6 +5,9 @@
  */
 #include "payments/rules.h"
 
+#include <string.h>
+
+#include "common/keccak.h"
 #include "payments/serial.h"
 
 #define HOUR 3600
@@ -134,4 +137,23 @@ enum refusal rules_check_settled(const struct settled_order *claim, const struct
 	if (typed_verify_hash(&hash, facts->domain, &claim->allocation_signature, facts->satellite) != REFUSAL_NONE)
 		return REFUSAL_UNISSUED;
 	return typed_verify(&typed_order, &claim->order, facts->domain, &claim->order_signature, &allocation->client);
+}
+
+void rules_commit_pieces(const struct bytes32 *pieces, size_t count, struct bytes32 *ret)
+{
+	keccak_once(pieces, count * sizeof(*pieces), ret);
+}
+
+enum refusal rules_check_pieces(const struct list *pieces, const struct bytes32 *commitment)
+{
+	struct bytes32 hash;
+
+	for (uint32_t i = 1; i < pieces->count; i++) {
+		const uint8_t *piece = pieces->raw.data + (size_t)i * sizeof(hash);
+
+		if (memcmp(piece - sizeof(hash), piece, sizeof(hash)) >= 0)
+			return REFUSAL_COMMITMENT;
+	}
+	keccak_once(pieces->raw.data, pieces->raw.len, &hash);
+	return bytes32_equal(&hash, commitment) ? REFUSAL_NONE : REFUSAL_COMMITMENT;
 }

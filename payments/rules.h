@@ -5,6 +5,7 @@
 #ifndef GRANARY_PAYMENTS_RULES_H
 #define GRANARY_PAYMENTS_RULES_H
 
+#include "common/fields.h"
 #include "payments/typed.h"
 
 #define RULES_SKEW 300		       /* seconds that clocks may differ */
@@ -61,6 +62,11 @@ struct receipt_facts {
  * REFUSAL_PIECE_LIMIT, REFUSAL_SIGNATURE or REFUSAL_HIGH_S. */
 enum refusal rules_check_receipt(const struct receipt *receipt, const struct signature *signature,
 				 const struct receipt_facts *facts) WARN_UNUSED;
+
+/* The commitment of a Deletion or a Loss to its pieces: keccak256 of their ids, which ascend. */
+void rules_commit_pieces(const struct bytes32 *pieces, size_t count, struct bytes32 *ret);
+/* Whether these item_pieces are exactly those of the commitment: ascending, none twice. REFUSAL_COMMITMENT. */
+enum refusal rules_check_pieces(const struct list *pieces, const struct bytes32 *commitment) WARN_UNUSED;
 
 /* One order of a settlement, with the allocation that it draws on. */
 struct settled_order {

@@ -29,6 +29,7 @@ static const struct metric gauges[] = {
 	{PREFIX "uploads", NULL, METRIC_GAUGE, "Objects begun and not committed."},
 	{PREFIX "pieces", NULL, METRIC_GAUGE, "Pieces of committed segments."},
 	{PREFIX "stored_bytes", NULL, METRIC_GAUGE, "Bytes of those pieces."},
+	{PREFIX "lost_pieces", NULL, METRIC_GAUGE, "Pieces that an audit or their node's own word showed to be gone."},
 	{PREFIX "deletions_queued", NULL, METRIC_GAUGE, "Pieces that nodes must still be told to delete."},
 	{PREFIX "settled_bytes", NULL, METRIC_GAUGE, "Bytes of settled orders."},
 	{PREFIX "settled_orders", NULL, METRIC_GAUGE, "Settled orders."},

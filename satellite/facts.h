@@ -14,6 +14,7 @@ struct facts {
 	uint64_t uploads;      /* objects begun and not committed */
 	uint64_t pieces;
 	uint64_t stored_bytes; /* of pieces */
+	uint64_t lost_pieces;  /* of them, by audits or by their nodes' own words */
 	uint64_t deletions;    /* pieces that nodes must still be told to delete */
 	uint64_t settled_bytes;
 	uint64_t settled_orders;

@@ -113,7 +113,7 @@ static const char object_tables[] =
 	"  root @bytes NOT NULL,"
 	"  size @int NOT NULL,"
 	"  stored @int NOT NULL,"  /* as the node's receipt says */
-	"  lost @int NOT NULL,"	   /* 0, or when an audit showed that it is gone: it earns no more */
+	"  lost @int NOT NULL,"	   /* 0, or when an audit or its node's Loss showed that it is gone: it earns no more */
 	"  audited @int NOT NULL," /* when last */
 	"  verdict @int NOT NULL," /* of that audit, 0 before the first */
 	"  PRIMARY KEY (segment, number)"
@@ -185,6 +185,17 @@ static const char audit_tables[] =
 	"  PRIMARY KEY (challenge, piece)"
 	") @strict;";
 
+static const char loss_tables[] =
+	"CREATE TABLE losses (" /* what nodes said themselves that they lost */
+	"  loss @bytes NOT NULL PRIMARY KEY," /* struct hash */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  at @int NOT NULL,"	    /* from then on these pieces earn nothing */
+	"  received @int NOT NULL,"
+	"  signed @bytes NOT NULL," /* Loss as the node signed it */
+	"  pieces @bytes NOT NULL"  /* their ids, 32 bytes each, to which it commits */
+	") @strict;"
+	"CREATE INDEX losses_node ON losses (node, at);";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -192,6 +203,7 @@ static const struct migration migrations[] = {
 	{2, object_tables},
 	{3, money_tables},
 	{4, audit_tables},
+	{5, loss_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

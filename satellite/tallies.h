@@ -1,7 +1,8 @@
 /*
  * What each node did this month and has earned by it so far.
  *
- * Storage counts from a piece's storedAt to its signed deletion, to the audit that showed its loss, or to now, if its
+ * Storage counts from a piece's storedAt to its signed deletion, to the audit or the node's Loss that showed
+ * that it is gone, or to now, if its
  * object was ever visible. Traffic counts when it is settled, audits by the bytes of the leaves that were proven. The
  * arithmetic is payments/tally.h's; this is the SQL that feeds it.
  */

@@ -7,10 +7,12 @@
 #include "satellite/clients.h"
 #include "satellite/commit.h"
 #include "satellite/listing.h"
+#include "satellite/losses.h"
 #include "satellite/objects.h"
 #include "satellite/registry.h"
 
 static const struct verb table[] = {
+	{MSG_LOSS, VERB_NODE, losses_report},
 	{MSG_ENROL, VERB_ANYONE, clients_enrol},
 	{MSG_MAKE_BUCKET, VERB_CLIENT, buckets_make},
 	{MSG_REMOVE_BUCKET, VERB_CLIENT, buckets_remove},

@@ -41,6 +41,7 @@ static const struct {
 	{4, "audit_rounds", "INSERT INTO audit_rounds VALUES (" ADDRESS ", x'', 1)"},
 	{4, "audits", "INSERT INTO audits VALUES (" KEY ", " ADDRESS ", 1, x'', 2, 3, 4, 5, 6, 7, 8)"},
 	{4, "findings", "INSERT INTO findings VALUES (" KEY ", " KEY ", 2)"},
+	{5, "losses", "INSERT INTO losses VALUES (" KEY ", " ADDRESS ", 1, 2, x'00', " KEY ")"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
