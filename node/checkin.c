@@ -133,7 +133,7 @@ static enum err say(struct visit *visit, struct errand *errand)
 		.version = bytes_of_text(GRANARY_VERSION),
 		.endpoint = bytes_of_text(endpoint),
 		.allocated = space.allocation,
-		.used = space.live + space.dead + space.overhead,
+		.used = space.live + space.trash + space.dead + space.overhead,
 		.available = space.read_only ? 0 : space.available,
 		.payee = writer_bytes(&w),
 	};

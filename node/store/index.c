@@ -251,6 +251,38 @@ bool index_replace(struct index *index, uint64_t hash, uint32_t segment, uint32_
 	return found;
 }
 
+bool index_mark(struct index *index, uint64_t hash, const struct index_spot *at, const struct index_change *change,
+		struct index_place *ret)
+{
+	struct table *table = enter(index, hash);
+	uint32_t position = position_of(table, hash, at->segment, at->offset);
+	bool found = position < table->room;
+
+	if (found) {
+		struct index_place place = unpack(&table->slots[position]);
+
+		*ret = place;
+		place.flags = (uint8_t)((place.flags | change->set) & ~change->clear);
+		if (change->dated)
+			place.day = change->day;
+		table->slots[position] = pack(hash, &place);
+	}
+	leave(index, hash);
+	return found;
+}
+
+bool index_get(struct index *index, uint64_t hash, const struct index_spot *at, struct index_place *ret)
+{
+	struct table *table = enter(index, hash);
+	uint32_t position = position_of(table, hash, at->segment, at->offset);
+	bool found = position < table->room;
+
+	if (found)
+		*ret = unpack(&table->slots[position]);
+	leave(index, hash);
+	return found;
+}
+
 bool index_has(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset)
 {
 	struct table *table = enter(index, hash);

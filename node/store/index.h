@@ -24,6 +24,22 @@ struct index_place {
 	uint8_t flags;	  /* 6 bits, for whoever needs them */
 };
 
+#define INDEX_TRASHED 1u /* in the trash; `day` says when that may be emptied */
+#define INDEX_BAD 2u	 /* reading it failed */
+
+/* Where a record stands, as slots say it. */
+struct index_spot {
+	uint32_t segment;
+	uint32_t offset;
+};
+
+struct index_change {
+	uint8_t set; /* flags */
+	uint8_t clear;
+	bool dated; /* `day` counts */
+	uint16_t day;
+};
+
 struct index;
 
 struct index *index_new(const struct record_secret *secret);
@@ -40,6 +56,12 @@ bool index_remove(struct index *index, uint64_t hash, uint32_t segment, uint32_t
 /* Put `place` for the slot at `segment` and `offset`; false when that is not there (any more). */
 bool index_replace(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset,
 		   const struct index_place *place);
+/* Change flags and day of the slot that stands there; false when it is not there (any more). *ret is the slot as it
+ * was. */
+bool index_mark(struct index *index, uint64_t hash, const struct index_spot *at, const struct index_change *change,
+		struct index_place *ret);
+/* The slot that stands there; false when there is none. */
+bool index_get(struct index *index, uint64_t hash, const struct index_spot *at, struct index_place *ret);
 /* Whether the piece at this place is the live one. */
 bool index_has(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset);
 

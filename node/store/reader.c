@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
-#include "node/store/engine.h"
+#include "node/store/marks.h"
 
 struct store_reader {
 	struct store *store;
@@ -16,6 +17,23 @@ struct store_reader {
 	struct store_piece piece;
 	uint8_t *raw; /* head and payload of a small piece, else NULL */
 };
+
+static void forget(void *arg, enum err err)
+{
+	(void)arg;
+	(void)err;
+}
+
+/* Who reads a piece in the trash needs it. The reader does not wait for it to be durable: until the trash is emptied
+ * nothing is lost, and if it fails the store says so by itself. */
+static void rescue(struct store *store, const struct located *found)
+{
+	struct mark_options options = {RECORD_RESTORE, true, forget, NULL};
+	struct marked what = marks_of_located(found);
+
+	if ((found->place.flags & INDEX_TRASHED) != 0)
+		(void)!marks_write(store, &what, &options);
+}
 
 enum err store_get(struct store *store, const struct store_key *key, struct store_reader **ret)
 {
@@ -32,6 +50,13 @@ enum err store_get(struct store *store, const struct store_key *key, struct stor
 		return err;
 	}
 	record = &reader->at.record;
+	if (record->expires != 0 && record->expires <= clock_wall()) {
+		segments_unpin(store->segments, reader->at.segment);
+		free(reader->raw);
+		free(reader);
+		return ERR_NOT_FOUND;
+	}
+	rescue(store, &reader->at);
 	if (record->size > RECORD_SMALL) {
 		free(reader->raw);
 		reader->raw = NULL;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "node/store/marks.h"
 #include "node/store/walk.h"
 
 struct names {
@@ -24,6 +25,9 @@ struct recovery {
 	char *why;
 	struct segment **by_id; /* once all are read, in order of id */
 	size_t count;
+	struct segment_entry *marks; /* TRASH and RESTORE */
+	size_t mark_count;
+	size_t mark_room;
 };
 
 static void add_name(void *arg, const char *name)
@@ -57,6 +61,7 @@ static bool beats_others(struct store *store, const struct segment_entry *entry,
 		struct segment *segment = segments_row(store->segments, places[i].segment);
 		struct record_place where = {segment->id, places[i].offset};
 		uint8_t core[RECORD_CORE];
+		struct index_place gone;
 		struct record other;
 
 		/* An unreadable head cannot be told apart from another key's; both stay, and reads look at both. */
@@ -67,8 +72,8 @@ static bool beats_others(struct store *store, const struct segment_entry *entry,
 			continue;
 		if (other.sequence >= entry->sequence)
 			return false;
-		if (index_remove(store->index, hash, places[i].segment, places[i].offset, NULL))
-			segments_bury(store->segments, segment, other.size, other.extent);
+		if (index_remove(store->index, hash, places[i].segment, places[i].offset, &gone))
+			segments_bury(store->segments, segment, &gone, other.extent);
 	}
 	return true;
 }
@@ -307,12 +312,34 @@ static void apply_tombstone(struct recovery *r, const struct segment_entry *entr
 	size_t count;
 
 	if (segment != NULL && index_remove(store->index, hash, segment->number, entry->size, &gone)) {
-		segments_bury(store->segments, segment, gone.size, entry->extent);
+		segments_bury(store->segments, segment, &gone, entry->extent);
 		return;
 	}
 	count = index_find(store->index, hash, NULL, NULL, places);
 	if (count > 0)
 		beats_others(store, entry, hash, places, count);
+}
+
+/* What moves pieces into the trash and out of it: the last word counts, so they are put in order first. */
+static void keep_mark(struct recovery *r, const struct segment_entry *entry)
+{
+	r->marks = memory_grow(r->marks, &r->mark_room, r->mark_count + 1, sizeof(*r->marks));
+	r->marks[r->mark_count++] = *entry;
+}
+
+static int compare_marks(const void *left, const void *right)
+{
+	const struct segment_entry *a = left, *b = right;
+
+	return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
+}
+
+static void apply_marks(struct recovery *r)
+{
+	if (r->mark_count > 0)
+		qsort(r->marks, r->mark_count, sizeof(*r->marks), compare_marks);
+	for (size_t i = 0; i < r->mark_count; i++)
+		marks_apply(r->store, by_id(r, r->marks[i].expires), &r->marks[i]);
 }
 
 static enum err apply_tombstones(struct recovery *r)
@@ -337,6 +364,8 @@ static enum err apply_tombstones(struct recovery *r)
 		for (size_t k = 0; k < count; k++) {
 			if (entries[k].type == RECORD_TOMBSTONE)
 				apply_tombstone(r, &entries[k]);
+			else if (entries[k].type == RECORD_TRASH || entries[k].type == RECORD_RESTORE)
+				keep_mark(r, &entries[k]);
 		}
 		free(entries);
 	}
@@ -355,6 +384,9 @@ enum err recovery_read(struct store *store, bool clean, uint64_t *ret_last, char
 	r.by_id = segments_list(store->segments, &r.count);
 	qsort(r.by_id, r.count, sizeof(struct segment *), compare_segments);
 	err = apply_tombstones(&r);
+	if (err == ERR_OK)
+		apply_marks(&r);
+	free(r.marks);
 	segments_unlist(store->segments, r.by_id, r.count);
 	*ret_last = r.last_sequence;
 	return err;

@@ -98,7 +98,8 @@ struct segment_gap {
 /* Where the bytes of a segment file go; with its free ones they add up to the file. */
 struct segment_bytes {
 	uint64_t live;	   /* payload of live pieces */
-	uint64_t overhead; /* header, footer, heads and padding of live records, tombstones, transfers */
+	uint64_t trash;	   /* payload of pieces in the trash */
+	uint64_t overhead; /* header, footer, heads and padding of live and trashed records, tombstones, transfers */
 	uint64_t reserved; /* extents on their way */
 	uint64_t dead;
 };
@@ -127,6 +128,8 @@ struct segment {
 	size_t entry_count;
 	size_t entry_room;
 	uint32_t pieces; /* live ones */
+	uint32_t trashed;
+	uint16_t reap_day; /* before this day nothing here expires or leaves the trash; 0: not known */
 	struct segment_bytes bytes;
 	struct segment_trailer trailer; /* once sealed */
 	uint64_t group;			/* the committer's: the last group that synced it */

@@ -352,13 +352,41 @@ void segments_settle(struct segments *set, const struct extent *extent, const st
 	pthread_mutex_unlock(&set->lock);
 }
 
-void segments_bury(struct segments *set, struct segment *segment, uint32_t size, uint32_t extent)
+void segments_bury(struct segments *set, struct segment *segment, const struct index_place *gone, uint32_t extent)
 {
 	pthread_mutex_lock(&set->lock);
-	segment->bytes.live -= size;
-	segment->bytes.overhead -= extent - size;
+	if ((gone->flags & INDEX_TRASHED) != 0) {
+		segment->bytes.trash -= gone->size;
+		segment->trashed--;
+	} else {
+		segment->bytes.live -= gone->size;
+		segment->pieces--;
+	}
+	segment->bytes.overhead -= extent - gone->size;
 	segment->bytes.dead += extent;
-	segment->pieces--;
+	pthread_mutex_unlock(&set->lock);
+}
+
+void segments_note_mark(struct segments *set, struct segment *segment, const struct index_place *before,
+			const struct index_change *change)
+{
+	uint8_t after = (uint8_t)((before->flags | change->set) & ~change->clear);
+	bool was = (before->flags & INDEX_TRASHED) != 0, is = (after & INDEX_TRASHED) != 0;
+
+	pthread_mutex_lock(&set->lock);
+	if (!was && is) {
+		segment->bytes.live -= before->size;
+		segment->bytes.trash += before->size;
+		segment->pieces--;
+		segment->trashed++;
+	} else if (was && !is) {
+		segment->bytes.trash -= before->size;
+		segment->bytes.live += before->size;
+		segment->trashed--;
+		segment->pieces++;
+	}
+	if (change->dated && change->day != 0 && change->day < segment->reap_day)
+		segment->reap_day = change->day;
 	pthread_mutex_unlock(&set->lock);
 }
 
@@ -505,10 +533,12 @@ void segments_space(struct segments *set, struct segments_space *ret)
 		if (segment == NULL)
 			continue;
 		sum.bytes.live += segment->bytes.live;
+		sum.bytes.trash += segment->bytes.trash;
 		sum.bytes.overhead += segment->bytes.overhead;
 		sum.bytes.reserved += segment->bytes.reserved;
 		sum.bytes.dead += segment->bytes.dead;
 		sum.pieces += segment->pieces;
+		sum.trashed += segment->trashed;
 		sum.free += segment_free_bytes(segment);
 		if (segment->kind == SEGMENT_PIECES)
 			sum.free_pieces += segment_free_bytes(segment);
@@ -626,7 +656,7 @@ void segments_settle_found(struct segments *set, struct segment *segment)
 			become_sealed(set, segment, at);
 		pthread_mutex_unlock(&set->lock);
 	}
-	segment->bytes.dead = segment->size - segment->bytes.live - segment->bytes.overhead;
+	segment->bytes.dead = segment->size - segment->bytes.live - segment->bytes.trash - segment->bytes.overhead;
 }
 
 void segments_make_spare(struct segments *set)

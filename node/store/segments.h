@@ -12,6 +12,7 @@
 #define GRANARY_NODE_STORE_SEGMENTS_H
 
 #include "node/store/health.h"
+#include "node/store/index.h"
 #include "node/store/segment.h"
 #include "node/store/sequence.h"
 
@@ -55,8 +56,11 @@ void segments_release(struct segments *set, const struct extent *extent);
 void segments_shorten(struct segments *set, struct extent *extent, uint32_t len);
 /* The record that stands there is durable. */
 void segments_settle(struct segments *set, const struct extent *extent, const struct record *record);
-/* A live piece of that size and extent died. */
-void segments_bury(struct segments *set, struct segment *segment, uint32_t size, uint32_t extent);
+/* The piece whose slot this was died, in the trash or not; `extent` bytes are dead. */
+void segments_bury(struct segments *set, struct segment *segment, const struct index_place *gone, uint32_t extent);
+/* The slot, as it was before, was changed like this: into the trash or out of it. */
+void segments_note_mark(struct segments *set, struct segment *segment, const struct index_place *before,
+			const struct index_change *change);
 
 /* Pin the segment of a row of the table; it must be known to be in use. Takes the set as void * for index_find. */
 void segments_pin(void *set, uint32_t number);
@@ -77,10 +81,11 @@ bool segments_is_over(struct segments *set, struct segment *segment, uint64_t se
 /* Take a sealed segment out of the table and unlink its file; readers keep it until they are done. */
 enum err segments_unlink(struct segments *set, struct segment *segment) WARN_UNUSED;
 
-/* Bytes of all files, by what they are for: live + overhead + reserved + dead + free == files. */
+/* Bytes of all files, by what they are for: live + trash + overhead + reserved + dead + free == files. */
 struct segments_space {
 	struct segment_bytes bytes;
 	uint64_t pieces;
+	uint64_t trashed;     /* pieces in the trash */
 	uint64_t free;	      /* in files that take records, and in spares */
 	uint64_t free_pieces; /* of that, for pieces */
 	uint64_t files;

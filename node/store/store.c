@@ -1,7 +1,7 @@
 /*
  * The store's face: making it, opening and closing it, satellites, walking pieces, space.
  *
- * Putting is in upload.c, reading in reader.c, deleting in removal.c, the transfer log in transfers.c.
+ * Putting is in upload.c, reading in reader.c, deleting and the trash in marks.c, the transfer log in transfers.c.
  */
 #include "node/store/store.h"
 
@@ -361,11 +361,13 @@ static enum err each_of(struct store *store, struct segment *segment,
 	for (size_t i = 0; *go_on && i < count; i++) {
 		const struct segment_entry *entry = &entries[i];
 		struct store_key key = {entry->satellite, entry->piece};
+		struct index_place place;
 
 		if (entry->type != RECORD_PIECE)
 			continue;
-		if (index_has(store->index, index_hash(store->index, key.satellite, &key.piece), segment->number,
-			      entry->offset))
+		if (index_get(store->index, index_hash(store->index, key.satellite, &key.piece),
+			      &(struct index_spot){segment->number, entry->offset}, &place) &&
+		    (place.flags & INDEX_TRASHED) == 0)
 			*go_on = each(arg, &key, entry->size);
 	}
 	free(entries);
@@ -402,6 +404,8 @@ void store_space(struct store *store, struct store_space *ret)
 		.allocation = store->options.allocation,
 		.live = space.bytes.live,
 		.pieces = space.pieces,
+		.trash = space.bytes.trash,
+		.trashed = space.trashed,
 		.dead = space.bytes.dead,
 		.overhead = space.bytes.overhead,
 		.reserved = space.bytes.reserved,

@@ -33,7 +33,7 @@ enum store_index {
 struct store_options {
 	uint64_t allocation; /* bytes that all files together may take */
 	enum store_index index;
-	bool no_upkeep;		     /* no thread for the work behind the scenes: the caller drives each store_…_step */
+	bool no_upkeep; /* no thread for the work behind the scenes: the caller drives each store_…_step */
 	uint32_t checkpoint_seconds; /* save the index when so much time passed, … */
 	uint64_t checkpoint_records; /* … or so many records were written since; 0: 900 s, a million */
 	uint32_t scrub_days;	     /* days for reading everything once; 0: 30 */
@@ -104,17 +104,30 @@ void store_reader_free(struct store_reader *reader);
 enum err store_delete(struct store *store, const struct store_key *key, uint64_t *ret_size,
 		      void (*done)(void *arg, enum err err), void *arg) WARN_UNUSED;
 
-/* Walk all live pieces, in no order; stop when `each` returns false. Pieces put or deleted meanwhile may be missed. */
+/* Into the trash: the piece keeps its bytes for seven days at least, and then goes. done as in store_put_end, but with
+ * ERR_NOT_FOUND when the piece was deleted meanwhile. ERR_NOT_FOUND; ERR_EXISTS when it is there already, ERR_FULL,
+ * ERR_READ_ONLY. */
+enum err store_trash(struct store *store, const struct store_key *key, void (*done)(void *arg, enum err err),
+		     void *arg) WARN_UNUSED;
+/* Out of it again. The same errors; ERR_EXISTS when the piece is not in the trash. store_get finds pieces in the trash
+ * too, and restores them by itself. */
+enum err store_restore(struct store *store, const struct store_key *key, void (*done)(void *arg, enum err err),
+		       void *arg) WARN_UNUSED;
+
+/* Walk all live pieces, not those in the trash, in no order; stop when `each` returns false. Pieces put or deleted
+ * meanwhile may be missed. */
 enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size),
 		    void *arg) WARN_UNUSED;
 
-/* Bytes; live + dead + overhead + reserved + free is what the segment files take. */
+/* Bytes; live + trash + dead + overhead + reserved + free is what the segment files take. */
 struct store_space {
 	uint64_t allocation;
 	uint64_t live;	    /* payload of live pieces */
 	uint64_t pieces;    /* how many */
+	uint64_t trash;	    /* payload of pieces in the trash */
+	uint64_t trashed;   /* how many */
 	uint64_t dead;	    /* deleted or superseded, not yet reclaimed */
-	uint64_t overhead;  /* headers, footers, heads and padding of live records, tombstones, transfers */
+	uint64_t overhead;  /* headers, footers, heads and padding of live and trashed records, tombstones, transfers */
 	uint64_t reserved;  /* of uploads under way */
 	uint64_t free;	    /* in segment files, not yet given out */
 	uint64_t available; /* what new pieces may still take: allocation and disk both heeded */

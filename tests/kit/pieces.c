@@ -82,9 +82,9 @@ static enum err upload(struct store *store, const struct allocation *allocation,
 	return err;
 }
 
-enum err pieces_put(struct store *store, uint32_t number, uint32_t version, size_t len, uint64_t limit)
+static enum err put(struct store *store, const struct allocation *allocation, uint32_t number, uint32_t version,
+		    size_t len)
 {
-	struct allocation allocation = pieces_allocation(number, limit == 0 ? len : limit);
 	struct order order = {.amount = len};
 	struct signature signature = {{2}};
 	uint8_t *content = memory_new(1, len + 1);
@@ -93,14 +93,29 @@ enum err pieces_put(struct store *store, uint32_t number, uint32_t version, size
 	enum err err;
 
 	pieces_fill(number, version, content, len);
-	err = upload(store, &allocation, content, len, &under_way);
+	err = upload(store, allocation, content, len, &under_way);
 	free(content);
 	if (err != ERR_OK)
 		return err;
-	typed_hash(&typed_allocation, &allocation, &order.allocation);
+	typed_hash(&typed_allocation, allocation, &order.allocation);
 	sem_init(&answer.come, 0, 0);
 	store_put_end(under_way, &order, &signature, 1500 + version, answered, &answer);
 	return wait_for(&answer);
+}
+
+enum err pieces_put(struct store *store, uint32_t number, uint32_t version, size_t len, uint64_t limit)
+{
+	struct allocation allocation = pieces_allocation(number, limit == 0 ? len : limit);
+
+	return put(store, &allocation, number, version, len);
+}
+
+enum err pieces_put_until(struct store *store, uint32_t number, uint32_t version, size_t len, uint64_t expires)
+{
+	struct allocation allocation = pieces_allocation(number, len);
+
+	allocation.pieceExpires = expires;
+	return put(store, &allocation, number, version, len);
 }
 
 enum err pieces_hold(struct store *store, uint32_t number, size_t len, uint64_t limit, struct store_upload **ret)
@@ -157,19 +172,40 @@ enum err pieces_check(struct store *store, uint32_t number, uint32_t version, si
 	return err;
 }
 
+/* The answer that comes later, when `err` says that one will. */
+static enum err answer_of(enum err err, struct answer *answer)
+{
+	if (err == ERR_OK)
+		return wait_for(answer);
+	sem_destroy(&answer->come);
+	return err;
+}
+
 enum err pieces_delete(struct store *store, uint32_t number)
 {
 	struct store_key key = pieces_key(number);
 	struct answer answer;
-	enum err err;
 
 	sem_init(&answer.come, 0, 0);
-	err = store_delete(store, &key, NULL, answered, &answer);
-	if (err != ERR_OK) {
-		sem_destroy(&answer.come);
-		return err;
-	}
-	return wait_for(&answer);
+	return answer_of(store_delete(store, &key, NULL, answered, &answer), &answer);
+}
+
+enum err pieces_trash(struct store *store, uint32_t number)
+{
+	struct store_key key = pieces_key(number);
+	struct answer answer;
+
+	sem_init(&answer.come, 0, 0);
+	return answer_of(store_trash(store, &key, answered, &answer), &answer);
+}
+
+enum err pieces_restore(struct store *store, uint32_t number)
+{
+	struct store_key key = pieces_key(number);
+	struct answer answer;
+
+	sem_init(&answer.come, 0, 0);
+	return answer_of(store_restore(store, &key, answered, &answer), &answer);
 }
 
 enum err pieces_transfer(struct store *store, uint32_t number, uint64_t amount)

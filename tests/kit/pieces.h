@@ -23,6 +23,10 @@ enum err pieces_hold(struct store *store, uint32_t number, size_t len, uint64_t 
  * the store answered when it could not be read. */
 enum err pieces_check(struct store *store, uint32_t number, uint32_t version, size_t len);
 enum err pieces_delete(struct store *store, uint32_t number);
+enum err pieces_trash(struct store *store, uint32_t number);
+enum err pieces_restore(struct store *store, uint32_t number);
+/* Put it whole, to expire at that moment, Unix seconds. */
+enum err pieces_put_until(struct store *store, uint32_t number, uint32_t version, size_t len, uint64_t expires);
 /* Add a transfer of that many bytes for piece `number`, wait until it is written. */
 enum err pieces_transfer(struct store *store, uint32_t number, uint64_t amount);
 

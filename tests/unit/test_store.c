@@ -241,7 +241,7 @@ static struct store_space expect_sums(struct fixture *f)
 	segments_wait_idle(f->store->segments);
 	store_space(f->store, &space);
 	fault_files(f->fault, add_size, &files);
-	assert_int_equal(space.live + space.dead + space.overhead + space.reserved + space.free, files);
+	assert_int_equal(space.live + space.trash + space.dead + space.overhead + space.reserved + space.free, files);
 	assert_int_equal(store_each(f->store, add_piece, &sum), ERR_OK);
 	assert_int_equal(space.pieces, sum.pieces);
 	assert_int_equal(space.live, sum.bytes);

@@ -287,7 +287,7 @@ static void expect_sums(struct world *w, uint64_t live, uint64_t pieces)
 	segments_wait_idle(w->store->segments);
 	store_space(w->store, &space);
 	fault_files(w->fault, add_size, &files);
-	assert_int_equal(space.live + space.dead + space.overhead + space.reserved + space.free, files);
+	assert_int_equal(space.live + space.trash + space.dead + space.overhead + space.reserved + space.free, files);
 	assert_int_equal(space.live, live);
 	assert_int_equal(space.pieces, pieces);
 }
