@@ -50,6 +50,10 @@ struct standing {
 	bool offline;	       /* not reached at the end of the month */
 };
 
+/* By the end of a month, `end`: it had left in good order; it was disqualified before it had. Never both. */
+bool standing_exited(const struct standing *standing, uint64_t end);
+bool standing_disqualified(const struct standing *standing, uint64_t end);
+
 /* What a month does to the account. */
 struct held_month {
 	unsigned percent; /* of the month's work */

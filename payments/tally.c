@@ -63,6 +63,20 @@ uint32_t month_period(uint64_t at)
 	return (uint32_t)(date.year * 100 + date.month);
 }
 
+/* The same arithmetic the other way round, for the first of a month. */
+enum err month_of_period(uint32_t period, uint64_t *ret)
+{
+	uint64_t year = period / 100, month = period % 100, days;
+
+	if (year < 1970 || year > 9999 || month < 1 || month > 12)
+		return ERR_RANGE;
+	year -= month <= 2;
+	month = (month + 9) % 12;
+	days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5;
+	*ret = (days - 719468) * DAY;
+	return ERR_OK;
+}
+
 struct byte_seconds tally_stored(uint64_t size, uint64_t from, uint64_t to, uint64_t start, uint64_t end)
 {
 	uint64_t first = from > start ? from : start, last = to < end ? to : end;

@@ -155,7 +155,7 @@ const struct fields *const *typed_table(size_t *ret_count)
 	return table;
 }
 
-static const char *kind_name(enum field_kind kind)
+const char *typed_kind_name(enum field_kind kind)
 {
 	switch (kind) {
 	case FIELD_U8:
@@ -196,7 +196,7 @@ char *typed_type_string(const struct fields *type, char *out, size_t room)
 
 		assert(len > 0 && (size_t)len < room);
 		len += snprintf(out + len, room - (size_t)len, "%s%s %s", i == 0 ? "" : ",",
-				kind_name(field->kind), field->name);
+				typed_kind_name(field->kind), field->name);
 	}
 	assert(len > 0 && (size_t)len + 1 < room);
 	out[len] = ')';
@@ -278,20 +278,19 @@ static const struct field domain_list[] = {
 	FIELD(domain_data, chainId, FIELD_U256),
 	FIELD(domain_data, verifyingContract, FIELD_ADDRESS),
 };
-static const struct fields domain_type = {"EIP712Domain", domain_list, COUNT(domain_list),
-					  sizeof(struct domain_data)};
+const struct fields typed_domain = {"EIP712Domain", domain_list, COUNT(domain_list), sizeof(struct domain_data)};
 
 void domain_init(struct domain *domain, uint64_t chain_id, const struct address *contract)
 {
 	struct domain_data data = {
-		.name = bytes_of_text("Granary"),
-		.version = bytes_of_text("1"),
+		.name = bytes_of_text(DOMAIN_NAME),
+		.version = bytes_of_text(DOMAIN_VERSION),
 		.verifyingContract = *contract,
 	};
 
 	put_be64(data.chainId.b + WORD - 8, chain_id);
 	*domain = (struct domain){.chain_id = chain_id, .contract = *contract};
-	typed_hash(&domain_type, &data, &domain->separator);
+	typed_hash(&typed_domain, &data, &domain->separator);
 }
 
 void typed_digest_of_hash(const struct bytes32 *hash, const struct domain *domain, struct bytes32 *ret)

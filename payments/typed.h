@@ -146,9 +146,15 @@ struct domain {
 	struct bytes32 separator; /* set by domain_init */
 };
 void domain_init(struct domain *domain, uint64_t chain_id, const struct address *contract);
+/* How such a domain is described, for typed data as JSON: its name is "EIP712Domain". */
+extern const struct fields typed_domain;
+#define DOMAIN_NAME "Granary"
+#define DOMAIN_VERSION "1"
 
 #define TYPED_STRING 512 /* room for any type's string */
 
+/* "uint64": what EIP-712 calls a member of this kind. Asserts that it is one of those above. */
+const char *typed_kind_name(enum field_kind kind);
 /* "Order(bytes32 allocation,uint64 amount)"; room for all of it is the caller's duty. Returns out. EIP-712,
  * encodeType. */
 char *typed_type_string(const struct fields *type, char *out, size_t room);

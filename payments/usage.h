@@ -50,16 +50,17 @@ struct usage_sum {
 	struct bytes32 piece; /* and from: of the row before, for the order */
 	uint64_t from;
 	uint32_t count;
-	uint64_t bytes;
+	uint64_t carried; /* bytes carried in that have not ended */
+	uint64_t began;	  /* bytes that began and did not end */
 	struct byte_seconds earned;
 	struct byte_seconds taken;
 	struct keccak hash;
 };
 
-/* Begin a day (Unix seconds / 86400). ERR_OVERFLOW when what is carried earns more than fits. */
-enum err usage_begin(struct usage_sum *sum, uint32_t day, const struct usage_carried *carried) WARN_UNUSED;
+/* Begin a day (Unix seconds / 86400). */
+void usage_begin(struct usage_sum *sum, uint32_t day, const struct usage_carried *carried);
 /* Add the next row; rows come in ascending order of (piece, from). ERR_FORMAT when out of order, repeated, or no row
- * of this day; ERR_OVERFLOW; ERR_RANGE when more ends than there was. The sum is of no more use after an error. */
+ * of this day; ERR_OVERFLOW; ERR_RANGE when more ends than was carried. The sum is of no more use after an error. */
 enum err usage_add(struct usage_sum *sum, const struct usage_row *row) WARN_UNUSED;
 /* The same for rows in their encoding, one after the other; ERR_FORMAT for a broken one. */
 enum err usage_add_rows(struct usage_sum *sum, struct bytes rows) WARN_UNUSED;
@@ -70,7 +71,8 @@ struct usage_day {
 	struct byte_seconds stored; /* Usage.byteSeconds */
 	struct usage_carried carried;
 };
-void usage_end(const struct usage_sum *sum, struct usage_day *ret);
+/* ERR_OVERFLOW when the bytes carried out do not fit. */
+enum err usage_end(const struct usage_sum *sum, struct usage_day *ret) WARN_UNUSED;
 /* REFUSAL_NONE when the signed Usage says the same, else REFUSAL_COMMITMENT. Its day, parties and signature are the
  * caller's to check. */
 enum refusal usage_check(const struct usage_sum *sum, const struct usage *usage) WARN_UNUSED;

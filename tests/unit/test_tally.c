@@ -52,13 +52,30 @@ static void test_months_join(void **state)
 
 	(void)state;
 	while (at < 146097 * DAY) {
+		uint64_t start = 0;
+
 		assert_true(month_start(at) == at);
+		assert_int_equal(month_of_period(month_period(at), &start), ERR_OK);
+		assert_true(start == at);
 		assert_int_equal(month_period(at), (1970 + count / 12) * 100 + count % 12 + 1);
 		at = month_end(at);
 		count++;
 	}
 	assert_true(at == 146097 * DAY);
 	assert_int_equal(count, 4800);
+}
+
+static void test_no_months(void **state)
+{
+	static const uint32_t wrong[] = {0, 1, 196912, 197000, 197013, 202600, 202613, 1000001, 20260101, UINT32_MAX};
+	uint64_t start = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(month_of_period(wrong[i], &start), ERR_RANGE);
+	assert_true(start == 7);
+	assert_int_equal(month_of_period(999912, &start), ERR_OK);
+	assert_int_equal(month_period(start), 999912);
 }
 
 static uint128 stored(uint64_t size, uint64_t from, uint64_t to, uint64_t start, uint64_t end)
@@ -255,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_months),
 		cmocka_unit_test(test_months_join),
+		cmocka_unit_test(test_no_months),
 		cmocka_unit_test(test_stored),
 		cmocka_unit_test(test_cuts_change_nothing),
 		cmocka_unit_test(test_months_sum_to_life),
