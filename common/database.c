@@ -105,19 +105,39 @@ static const struct {
 	{"@strict", "STRICT"},
 };
 
-/* The engine's word for the type word at `at`, *ret_len letters of it. Any other word behind an @ is our mistake. */
-static const char *translate_word(const char *at, size_t *ret_len)
+/* "@append_only(TABLE)", from the bracket on: its rows stay as they were inserted. The letters read are returned. */
+static size_t translate_append_only(const char *from, FILE *to)
 {
+	char table[64];
+	size_t len = strspn(from + 1, "abcdefghijklmnopqrstuvwxyz_");
+
+	assert(from[0] == '(' && len > 0 && len < sizeof(table) && from[1 + len] == ')');
+	snprintf(table, sizeof(table), "%.*s", (int)len, from + 1);
+	for (int i = 0; i < 2; i++) {
+		const char *verb = i == 0 ? "UPDATE" : "DELETE";
+
+		fprintf(to,
+			"%sCREATE TRIGGER %s_no_%s BEFORE %s ON %s BEGIN SELECT RAISE(ABORT, '%s is append-only'); END",
+			i == 0 ? "" : ";", table, verb, verb, table, table);
+	}
+	return len + 2;
+}
+
+/* Put the engine's words for the type word at `at`; the letters read are returned. Any other word behind an @ is our
+ * mistake. */
+static size_t translate_word(const char *at, FILE *to)
+{
+	static const char append_only[] = "@append_only";
 	size_t len = 1 + strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
 
 	for (size_t i = 0; i < sizeof(type_words) / sizeof(type_words[0]); i++) {
 		if (strlen(type_words[i].word) == len && memcmp(type_words[i].word, at, len) == 0) {
-			*ret_len = len;
-			return type_words[i].engine;
+			fputs(type_words[i].engine, to);
+			return len;
 		}
 	}
-	assert(!"a known type word");
-	abort();
+	assert(len == strlen(append_only) && memcmp(append_only, at, len) == 0);
+	return len + translate_append_only(at + len, to);
 }
 
 /* `sql` with its type words in SQLite's; quoted text is left alone. The caller frees it. */
@@ -136,7 +156,7 @@ static char *translate(const char *sql)
 		if (*sql == '\'')
 			quoted = !quoted;
 		if (*sql == '@' && !quoted)
-			fputs(translate_word(sql, &part), to);
+			part = translate_word(sql, to);
 		else
 			fputc(*sql, to);
 		sql += part;

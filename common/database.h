@@ -2,9 +2,10 @@
  * A thin layer over SQLite: numbered migrations, cached statements, named parameters, one transaction shape.
  *
  * SQL is written in what PostgreSQL reads too, with parameters $name and this layer's own type words, translated per
- * engine: @int (64-bit integer), @text, @bytes, @strict (after a table's closing bracket). Unsigned 64-bit values
- * above INT64_MAX are refused when bound. A database belongs to one thread at a time; several processes and threads
- * each open their own.
+ * engine: @int (64-bit integer), @text, @bytes, @strict (after a table's closing bracket); and @append_only(TABLE), a
+ * statement of a migration, after which the table's rows are neither changed nor deleted (ERR_CONFLICT). Unsigned
+ * 64-bit values above INT64_MAX are refused when bound. A database belongs to one thread at a time; several processes
+ * and threads each open their own.
  */
 #ifndef GRANARY_COMMON_DATABASE_H
 #define GRANARY_COMMON_DATABASE_H

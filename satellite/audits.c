@@ -7,6 +7,7 @@
 
 #include "common/memory.h"
 #include "common/random.h"
+#include "satellite/storage.h"
 
 void audits_batch_init(struct audit_batch *batch, const struct address *node, uint32_t room)
 {
@@ -121,6 +122,8 @@ static enum err draw_pieces(struct database *db, void *arg)
 	uint64_t pieces, bytes;
 	enum err err = audits_holdings(db, &draw->batch->node, &pieces, &bytes);
 
+	/* A view is tried again when another connection was in the way. */
+	draw->batch->count = 0;
 	if (err != ERR_OK || bytes == 0)
 		return err;
 	random_bytes(nonce.b, sizeof(nonce.b));
@@ -145,20 +148,46 @@ static bool is_loss(enum audit_verdict verdict)
 	return verdict == AUDITED_MISSING || verdict == AUDITED_CORRUPT;
 }
 
+/* Since when the piece is not there, as far as anybody can show: it earns up to the last proof. */
+static enum err read_last_proof(struct database *db, const struct audit_batch *batch, const struct bytes32 *piece,
+				uint64_t *ret)
+{
+	struct query *q = database_query(db, "SELECT CASE WHEN proven > stored THEN proven ELSE stored END FROM pieces "
+					     "WHERE node = $node AND piece = $piece");
+	enum err err;
+
+	bind_node(q, &batch->node);
+	query_bytes32(q, "piece", piece);
+	err = query_one(q);
+	*ret = err == ERR_OK ? query_get_int(q, 0) : 0;
+	query_reset(q);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* *ret_counts: the piece still is the node's. */
 static enum err record_piece(struct database *db, const struct audit_batch *batch, const struct audited_piece *piece,
 			     bool *ret_counts)
 {
-	struct query *q =
-		database_query(db, "UPDATE pieces SET audited = $at, verdict = $verdict, lost = CASE WHEN lost = 0 "
-				   "THEN $lost ELSE lost END WHERE node = $node AND piece = $piece");
-	enum err err;
+	uint64_t lost = 0;
+	struct query *q;
+	enum err err = ERR_OK;
 
+	if (is_loss(piece->verdict)) {
+		err = read_last_proof(db, batch, &piece->piece, &lost);
+		if (err == ERR_OK)
+			err = storage_end_piece(db, &batch->node, &piece->piece, lost);
+		if (err != ERR_OK)
+			return err;
+	}
+	q = database_query(db, "UPDATE pieces SET audited = $at, verdict = $verdict, proven = CASE WHEN $proven > 0 "
+			       "THEN $proven ELSE proven END, lost = CASE WHEN lost = 0 THEN $lost ELSE lost END "
+			       "WHERE node = $node AND piece = $piece");
 	bind_node(q, &batch->node);
 	query_bytes32(q, "piece", &piece->piece);
 	query_int(q, "at", batch->at);
 	query_int(q, "verdict", piece->verdict);
-	query_int(q, "lost", is_loss(piece->verdict) ? batch->at : 0);
+	query_int(q, "proven", piece->verdict == AUDITED_PROVEN ? batch->at : 0);
+	query_int(q, "lost", lost);
 	err = query_run(q);
 	*ret_counts = database_changes(db) > 0;
 	return err;
@@ -183,6 +212,26 @@ static enum err record_audit(struct database *db, const struct audit_batch *batc
 	query_int(q, "late", batch->verdicts[AUDITED_LATE]);
 	query_int(q, "unreachable", batch->verdicts[AUDITED_UNREACHABLE]);
 	query_int(q, "unknown", batch->verdicts[AUDITED_UNKNOWN]);
+	return query_run(q);
+}
+
+static enum err add_to_hour(struct database *db, const struct audit_batch *batch)
+{
+	struct query *q =
+		database_query(db, "INSERT INTO audited (node, hour, bytes, passed, failed) VALUES ($node, $hour, "
+				   "$bytes, $passed, $failed) ON CONFLICT (node, hour) DO UPDATE SET bytes = "
+				   "audited.bytes + excluded.bytes, passed = audited.passed + excluded.passed, "
+				   "failed = audited.failed + excluded.failed");
+	uint64_t hour;
+	enum err err = storage_hour(db, &hour);
+
+	if (err != ERR_OK)
+		return err;
+	bind_node(q, &batch->node);
+	query_int(q, "hour", hour);
+	query_int(q, "bytes", batch->bytes);
+	query_int(q, "passed", batch->verdicts[AUDITED_PROVEN]);
+	query_int(q, "failed", batch->verdicts[AUDITED_MISSING] + batch->verdicts[AUDITED_CORRUPT]);
 	return query_run(q);
 }
 
@@ -218,6 +267,8 @@ static enum err record(struct database *db, void *arg)
 	}
 	if (err == ERR_OK)
 		err = record_audit(db, batch);
+	if (err == ERR_OK)
+		err = add_to_hour(db, batch);
 	for (uint32_t i = 0; i < batch->count && err == ERR_OK; i++)
 		if (r->counts[i])
 			err = record_finding(db, batch, &batch->pieces[i]);

@@ -46,7 +46,7 @@ enum err audits_next_pieces(struct database *db, struct audit_batch *batch, cons
 enum err audits_draw_pieces(struct database *db, struct audit_batch *batch, uint32_t draws) WARN_UNUSED;
 
 /* Keep the verdicts, in one transaction. Pieces that were deleted meanwhile do not count. A piece missing or corrupt is
- * lost as of batch->at. */
+ * lost since its last proof, or since it was stored when it never had one. */
 enum err audits_record(struct database *db, struct audit_batch *batch) WARN_UNUSED;
 
 /* A node whose next batch is due, and after which piece it begins. Nodes that have no round yet get one first.

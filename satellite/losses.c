@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "payments/rules.h"
+#include "satellite/storage.h"
 
 struct report {
 	struct work *work;
@@ -52,10 +53,12 @@ static void bind_node(struct query *q, const struct address *node)
 
 static enum err mark(struct database *db, struct report *report, const struct bytes32 *piece)
 {
-	struct query *q = database_query(db, "UPDATE pieces SET lost = $at WHERE node = $node AND piece = $piece AND "
-					     "lost = 0");
-	enum err err;
+	struct query *q;
+	enum err err = storage_end_piece(db, &report->loss.node, piece, report->at);
 
+	if (err != ERR_OK)
+		return err;
+	q = database_query(db, "UPDATE pieces SET lost = $at WHERE node = $node AND piece = $piece AND lost = 0");
 	query_int(q, "at", report->at);
 	bind_node(q, &report->loss.node);
 	query_bytes32(q, "piece", piece);

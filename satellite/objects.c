@@ -9,6 +9,7 @@
 #include "common/random.h"
 #include "satellite/buckets.h"
 #include "satellite/segments.h"
+#include "satellite/storage.h"
 
 #define TIME_MAX ((uint64_t)INT64_MAX)
 
@@ -216,6 +217,8 @@ static enum err commit(struct database *db, void *arg)
 		err = remove_visible(work, version);
 	if (err == ERR_OK)
 		err = make_visible(work);
+	if (err == ERR_OK)
+		err = storage_begin_object(db, version);
 	return err;
 }
 

@@ -7,6 +7,10 @@
  *	objects ─< segments ─< pieces	what is stored: a segment's pieces exist once it is committed
  *			    └< offers	pieces allocated for a segment that is not committed yet
  *	pieces ─> ended, deletions	a piece that goes leaves what it earned and an order to delete it
+ *	pieces ─> changes, storage	what changed by day, and sums by hour: a month is counted from these, and
+ *	settled ─> traffic		from the same sums of settled orders
+ *	audits ─> audited		and of audits
+ *	… ─> statements, entries	a closed month: pay stubs, and the postings behind them
  *
  * An object is begun (1), visible (2) or removed (3); a segment is begun (1) or committed (2). Removing an object is
  * one row's change, whatever its size; the deleter takes it apart afterwards.
@@ -113,7 +117,7 @@ static const char object_tables[] =
 	"  root @bytes NOT NULL,"
 	"  size @int NOT NULL,"
 	"  stored @int NOT NULL,"  /* as the node's receipt says */
-	"  lost @int NOT NULL,"	   /* 0, or when an audit or its node's Loss showed that it is gone: it earns no more */
+	"  lost @int NOT NULL,"	   /* 0, or since when it earns no more: its last proof, or what its node said */
 	"  audited @int NOT NULL," /* when last */
 	"  verdict @int NOT NULL," /* of that audit, 0 before the first */
 	"  PRIMARY KEY (segment, number)"
@@ -196,6 +200,131 @@ static const char loss_tables[] =
 	") @strict;"
 	"CREATE INDEX losses_node ON losses (node, at);";
 
+/* Sums by hour. A change counts in the hour in which it becomes known, for as far back as it reaches, so that nothing
+ * that was paid or signed changes any more. Those of before come out of what is kept of every piece; one that would
+ * have ended before it began, by clocks that differ, counts nothing. */
+static const char rollup_tables[] =
+	"CREATE VIEW stays AS " /* when each piece earned; ended is 0 for those that still do */
+	"SELECT p.node AS node, p.piece AS piece, p.size AS size, p.stored AS began, "
+	"CASE WHEN p.lost = 0 THEN 0 WHEN p.lost < p.stored THEN p.stored ELSE p.lost END AS ended "
+	"FROM pieces p JOIN segments s ON s.segment = p.segment JOIN objects o ON o.version = s.version "
+	"WHERE o.committed > 0 "
+	"UNION ALL SELECT node, piece, size, stored, CASE WHEN ended < stored THEN stored ELSE ended END FROM ended;"
+	"CREATE TABLE changes (" /* what a Usage lists */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  day @int NOT NULL," /* on which it became known */
+	"  piece @bytes NOT NULL,"
+	"  change @int NOT NULL," /* 1 began, 2 ended, 3 both */
+	"  size @int NOT NULL,"
+	"  began @int NOT NULL,"
+	"  ended @int NOT NULL," /* 0 unless it did */
+	"  PRIMARY KEY (node, day, piece)"
+	") @strict;"
+	"INSERT INTO changes (node, day, piece, change, size, began, ended) "
+	"SELECT node, began / 86400, piece, CASE WHEN ended / 86400 = began / 86400 THEN 3 ELSE 1 END, size, began, "
+	"CASE WHEN ended / 86400 = began / 86400 THEN ended ELSE 0 END FROM stays;"
+	"INSERT INTO changes (node, day, piece, change, size, began, ended) "
+	"SELECT node, ended / 86400, piece, 2, size, began, ended FROM stays "
+	"WHERE ended > 0 AND ended / 86400 <> began / 86400;"
+	"CREATE TABLE storage ("
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  hour @int NOT NULL,"
+	"  begun @int NOT NULL,"	 /* bytes of pieces that began to earn */
+	"  begun_seconds @int NOT NULL," /* their byte-seconds from then to the end of the hour */
+	"  ended @int NOT NULL,"	 /* of pieces that ceased to */
+	"  ended_seconds @int NOT NULL,"
+	"  PRIMARY KEY (node, hour)"
+	") @strict;"
+	"INSERT INTO storage (node, hour, begun, begun_seconds, ended, ended_seconds) "
+	"SELECT node, hour, SUM(begun), SUM(begun_seconds), SUM(ended), SUM(ended_seconds) FROM ("
+	"  SELECT node, began / 3600 AS hour, size AS begun, size * (3600 - began % 3600) AS begun_seconds, 0 "
+	"  AS ended, 0 AS ended_seconds FROM stays"
+	"  UNION ALL SELECT node, ended / 3600, 0, 0, size, size * (3600 - ended % 3600) FROM stays WHERE ended > 0"
+	") AS hours GROUP BY node, hour;"
+	"CREATE TABLE audited ("
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  hour @int NOT NULL,"
+	"  bytes @int NOT NULL," /* of leaves that were proven */
+	"  passed @int NOT NULL,"
+	"  failed @int NOT NULL," /* missing or corrupt */
+	"  PRIMARY KEY (node, hour)"
+	") @strict;"
+	"INSERT INTO audited (node, hour, bytes, passed, failed) "
+	"SELECT node, at / 3600, SUM(bytes), SUM(proven), SUM(missing + corrupt) FROM audits GROUP BY node, at / 3600;"
+	"ALTER TABLE pieces ADD COLUMN proven @int NOT NULL DEFAULT 0;" /* when last shown to be there */
+	"UPDATE pieces SET proven = audited WHERE verdict = 1;";
+
+/* A closed month is never touched again. */
+static const char book_tables[] =
+	"CREATE TABLE payees (" /* every Payee that a node signed and that may still count */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  begins @bytes NOT NULL," /* u64, big-endian, so that it sorts */
+	"  signed @bytes NOT NULL,"
+	"  PRIMARY KEY (node, begins)"
+	") @strict;"
+	"INSERT INTO payees (node, begins, signed) SELECT address, substr(payee, 41, 8), payee FROM nodes WHERE "
+	"length(payee) = 113;"
+	"CREATE TABLE standing (" /* what became of a node */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  state @int NOT NULL," /* 1 disqualified, 2 exiting, 3 exited */
+	"  at @int NOT NULL,"
+	"  note @text NOT NULL,"
+	"  PRIMARY KEY (node, state)"
+	") @strict;"
+	"CREATE TABLE months ("
+	"  period @int NOT NULL PRIMARY KEY," /* YYYYMM */
+	"  first_day @int NOT NULL," /* Unix seconds / 86400 */
+	"  end_day @int NOT NULL,"   /* not of it any more */
+	"  closed @int NOT NULL"
+	") @strict;"
+	"CREATE TABLE statements ("
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  period @int NOT NULL REFERENCES months(period),"
+	"  payee @bytes NOT NULL,"
+	"  stored @int NOT NULL,"   /* bytes that earned at the end of the month */
+	"  debt @bytes NOT NULL,"   /* u128: byte-seconds that the next month takes off */
+	"  allotted @int NOT NULL," /* to the payee, base units */
+	"  signed @bytes NOT NULL,"
+	"  lines @bytes NOT NULL,"
+	"  PRIMARY KEY (node, period)"
+	") @strict;"
+	"CREATE INDEX statements_payee ON statements (payee, period);"
+	"CREATE TABLE entries (" /* the ledger: each moves an amount from one account of a party to another */
+	"  party @bytes NOT NULL,"
+	"  period @int NOT NULL,"
+	"  reason @int NOT NULL,"
+	"  ref @bytes NOT NULL,"
+	"  debit @int NOT NULL,"
+	"  credit @int NOT NULL,"
+	"  amount @int NOT NULL CHECK (amount > 0),"
+	"  at @int NOT NULL,"
+	"  note @text NOT NULL,"
+	"  PRIMARY KEY (party, period, reason, ref)"
+	") @strict;"
+	"CREATE TABLE adjustments (" /* what an operator gives or takes beside the work */
+	"  id @bytes NOT NULL PRIMARY KEY,"
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  period @int NOT NULL," /* the month that it is part of */
+	"  kind @int NOT NULL,"	  /* 5 bonus, 6 correction, 11 deduction, as lines of a statement */
+	"  concerns @int NOT NULL," /* of a correction: the month that was paid wrongly, or 0 */
+	"  amount @int NOT NULL CHECK (amount > 0),"
+	"  at @int NOT NULL,"
+	"  note @text NOT NULL"
+	") @strict;"
+	"CREATE INDEX adjustments_node ON adjustments (node, period);"
+	"CREATE TABLE payouts (" /* trees that were brought to the chain */
+	"  period @int NOT NULL PRIMARY KEY REFERENCES months(period),"
+	"  root @bytes NOT NULL,"
+	"  transaction_id @bytes NOT NULL,"
+	"  at @int NOT NULL"
+	") @strict;"
+	"@append_only(standing);"
+	"@append_only(adjustments);"
+	"@append_only(months);"
+	"@append_only(statements);"
+	"@append_only(entries);"
+	"@append_only(payouts);";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -204,6 +333,8 @@ static const struct migration migrations[] = {
 	{3, money_tables},
 	{4, audit_tables},
 	{5, loss_tables},
+	{6, rollup_tables},
+	{7, book_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

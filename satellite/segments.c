@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "satellite/storage.h"
 
 static void bind_address(struct query *q, const char *name, const struct address *address)
 {
@@ -329,10 +330,13 @@ static enum err end_pieces(struct database *db, const struct bytes32 *segment, b
 	query_bytes32(q, "segment", segment);
 	query_int(q, "now", now);
 	err = query_run(q);
+	if (err == ERR_OK && was_visible)
+		err = storage_end_segment(db, segment, now);
 	if (err != ERR_OK || !was_visible)
 		return err;
 	q = database_query(db, "INSERT INTO ended (node, piece, size, stored, ended) SELECT node, piece, size, stored, "
-			       "CASE WHEN lost > 0 THEN lost ELSE $now END FROM pieces WHERE segment = $segment");
+			       "CASE WHEN lost > 0 THEN lost WHEN stored > $now THEN stored ELSE $now END FROM pieces "
+			       "WHERE segment = $segment");
 	query_bytes32(q, "segment", segment);
 	query_int(q, "now", now);
 	return query_run(q);

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "payments/rules.h"
 #include "payments/serial.h"
+#include "satellite/storage.h"
 
 #define ACTIONS (ACTION_PUT_REPAIR + 1)
 
@@ -148,7 +149,8 @@ static enum err count_order(struct finish *finish, struct settle_order *order)
 static enum err store_sums(struct finish *finish)
 {
 	struct query *q;
-	enum err err = ERR_OK;
+	uint64_t hour;
+	enum err err = storage_hour(finish->work->desk->db, &hour);
 
 	for (int action = 0; action < ACTIONS && err == ERR_OK; action++) {
 		if (finish->sums.orders[action] == 0 && finish->sums.bytes[action] == 0)
@@ -159,7 +161,7 @@ static enum err store_sums(struct finish *finish)
 			"$bytes, $orders) ON CONFLICT (node, hour, action) DO UPDATE SET bytes = traffic.bytes + "
 			"excluded.bytes, orders = traffic.orders + excluded.orders");
 		query_bytes(q, "node", bytes_of(finish->work->caller->address.b, 20));
-		query_int(q, "hour", clock_wall() / 3600);
+		query_int(q, "hour", hour);
 		query_int(q, "action", (uint64_t)action);
 		query_int(q, "bytes", finish->sums.bytes[action]);
 		query_int(q, "orders", finish->sums.orders[action]);

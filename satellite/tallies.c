@@ -9,6 +9,7 @@
 #include "common/memory.h"
 #include "satellite/commands.h"
 #include "satellite/registry.h"
+#include "satellite/storage.h"
 
 struct collect {
 	struct tallies *tallies;
@@ -27,79 +28,59 @@ static enum err add_node(const struct registered_node *node, void *arg)
 	return ERR_OK;
 }
 
-static int compare_nodes(const void *a, const void *b)
+static enum err count_storage(struct database *db, const struct tallies *tallies, struct node_tally *line)
 {
-	return memcmp(&((const struct node_tally *)a)->address, &((const struct node_tally *)b)->address,
-		      sizeof(struct address));
-}
-
-/* The line of the node in column 0. */
-static enum err find_line(const struct tallies *tallies, struct query *q, struct node_tally **ret)
-{
-	struct node_tally wanted;
-	enum err err = query_get_exact(q, 0, wanted.address.b, sizeof(wanted.address.b));
+	struct storage_walk walk;
+	struct byte_seconds day;
+	enum err err = storage_walk_begin(&walk, db, &line->address, tallies->from / USAGE_DAY);
 
 	if (err != ERR_OK)
 		return err;
-	*ret = bsearch(&wanted, tallies->nodes, tallies->count, sizeof(wanted), compare_nodes);
-	return *ret == NULL ? ERR_CORRUPT : ERR_OK;
+	while (err == ERR_OK && walk.day * USAGE_DAY <= tallies->until) {
+		err = storage_walk_day(&walk, tallies->until, &day);
+		if (err == ERR_OK)
+			err = byte_seconds_add(line->tally.stored, day, &line->tally.stored);
+	}
+	line->stored_bytes = walk.carried.bytes;
+	storage_walk_end(&walk);
+	return err;
 }
 
-/* Columns: node, size, stored, end or 0. Those without an end are stored now. */
-static enum err add_stored(const struct tallies *tallies, struct query *q, struct node_tally *line)
+/* Columns: action, bytes, orders. */
+static enum err count_traffic(struct query *q, struct node_tally *line)
 {
-	uint64_t size = query_get_int(q, 1), stored = query_get_int(q, 2), end = query_get_int(q, 3);
-	struct byte_seconds more;
-
-	if (end == 0)
-		line->stored_bytes += size;
-	else if (end > tallies->until)
-		end = tallies->until;
-	more = tally_stored(size, stored, end == 0 ? tallies->until : end, tallies->from, tallies->until);
-	return byte_seconds_add(line->tally.stored, more, &line->tally.stored);
+	line->orders += query_get_int(q, 2);
+	return tally_add_traffic(&line->tally, (enum action)query_get_int(q, 0), query_get_int(q, 1));
 }
 
-/* Columns: node, action, bytes, orders. */
-static enum err add_traffic(const struct tallies *tallies, struct query *q, struct node_tally *line)
+/* Columns: bytes, passed, failed. */
+static enum err count_audits(struct query *q, struct node_tally *line)
 {
-	(void)tallies;
-	line->orders += query_get_int(q, 3);
-	return tally_add_traffic(&line->tally, (enum action)query_get_int(q, 1), query_get_int(q, 2));
-}
-
-/* Columns: node, bytes, proven, missing or corrupt. */
-static enum err add_audits(const struct tallies *tallies, struct query *q, struct node_tally *line)
-{
-	(void)tallies;
-	line->audits_passed += query_get_int(q, 2);
-	line->audits_failed += query_get_int(q, 3);
-	return tally_add_traffic(&line->tally, ACTION_GET_AUDIT, query_get_int(q, 1));
+	line->audits_passed = query_get_int(q, 1);
+	line->audits_failed = query_get_int(q, 2);
+	return tally_add_traffic(&line->tally, ACTION_GET_AUDIT, query_get_int(q, 0));
 }
 
 static const struct source {
 	const char *sql;
-	enum err (*add)(const struct tallies *tallies, struct query *q, struct node_tally *line);
+	enum err (*count)(struct query *q, struct node_tally *line);
 } sources[] = {
-	{"SELECT p.node, p.size, p.stored, p.lost FROM pieces p JOIN segments s ON s.segment = p.segment "
-	 "JOIN objects o ON o.version = s.version WHERE o.committed > 0 AND (p.lost = 0 OR p.lost >= $from)",
-	 add_stored},
-	{"SELECT node, size, stored, ended FROM ended WHERE ended >= $from", add_stored},
-	{"SELECT node, action, bytes, orders FROM traffic WHERE hour >= $from / 3600", add_traffic},
-	{"SELECT node, bytes, proven, missing + corrupt FROM audits WHERE at >= $from", add_audits},
+	{"SELECT action, SUM(bytes), SUM(orders) FROM traffic WHERE node = $node AND hour >= $hour GROUP BY action",
+	 count_traffic},
+	{"SELECT SUM(bytes), SUM(passed), SUM(failed) FROM audited WHERE node = $node AND hour >= $hour", count_audits},
 };
 
-static enum err read_source(struct database *db, const struct source *source, struct tallies *tallies)
+static enum err count_source(struct database *db, const struct source *source, const struct tallies *tallies,
+			     struct node_tally *line)
 {
 	struct query *q = database_query(db, source->sql);
-	struct node_tally *line;
 	bool row;
 	enum err err;
 
-	query_int(q, "from", tallies->from);
+	query_bytes(q, "node", bytes_of(line->address.b, sizeof(line->address.b)));
+	query_int(q, "hour", tallies->from / 3600);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
-		err = find_line(tallies, q, &line);
-		if (err == ERR_OK)
-			err = source->add(tallies, q, line);
+		err = source->count(q, line);
 		if (err != ERR_OK)
 			break;
 	}
@@ -111,12 +92,20 @@ static enum err collect_all(struct database *db, void *arg)
 {
 	struct collect *collect = arg;
 	struct tallies *tallies = collect->tallies;
-	enum err err = registry_each(db, add_node, collect);
+	enum err err;
 
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]) && err == ERR_OK; i++)
-		err = read_source(db, &sources[i], tallies);
-	for (size_t i = 0; i < tallies->count && err == ERR_OK; i++)
-		err = tally_earnings(&tallies->nodes[i].tally, collect->prices, &tallies->nodes[i].earnings);
+	/* A view is tried again when another connection was in the way. */
+	tallies->count = 0;
+	err = registry_each(db, add_node, collect);
+	for (size_t i = 0; i < tallies->count && err == ERR_OK; i++) {
+		struct node_tally *line = &tallies->nodes[i];
+
+		err = count_storage(db, tallies, line);
+		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]) && err == ERR_OK; j++)
+			err = count_source(db, &sources[j], tallies, line);
+		if (err == ERR_OK)
+			err = tally_earnings(&line->tally, collect->prices, &line->earnings);
+	}
 	return err;
 }
 

@@ -1,10 +1,9 @@
 /*
  * What each node did this month and has earned by it so far.
  *
- * Storage counts from a piece's storedAt to its signed deletion, to the audit or the node's Loss that showed
- * that it is gone, or to now, if its
- * object was ever visible. Traffic counts when it is settled, audits by the bytes of the leaves that were proven. The
- * arithmetic is payments/tally.h's; this is the SQL that feeds it.
+ * Storage counts from a piece's storedAt to its signed deletion, to the last proof before it was found missing, to the
+ * node's own Loss, or to now, if its object was ever visible (satellite/storage.h). Traffic counts when it is settled,
+ * audits by the bytes of the leaves that were proven. All come from sums by hour; the arithmetic is payments/tally.h's.
  */
 #ifndef GRANARY_SATELLITE_TALLIES_H
 #define GRANARY_SATELLITE_TALLIES_H

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/memory.h"
@@ -343,6 +344,21 @@ struct bytes32 office_store(struct office *office, const char *bucket, struct by
 				   clock_wall()) == REFUSAL_NONE);
 	must(office_commit_object(office, &version, 1, plain_size) == REFUSAL_NONE);
 	return version;
+}
+
+void office_set_clock(struct office *office, uint64_t at)
+{
+	char path[96], temporary[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/clock", office->dir);
+	snprintf(temporary, sizeof(temporary), "%s/clock.new", office->dir);
+	f = fopen(temporary, "w");
+	must(f != NULL);
+	fprintf(f, "%lld\n", (long long)at - (long long)time(NULL));
+	must(fclose(f) == 0 && rename(temporary, path) == 0);
+	must(setenv("GRANARY_CLOCK_FILE", path, 1) == 0);
+	clock_allow_offset();
 }
 
 static enum err execute(struct database *db, void *arg)

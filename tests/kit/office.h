@@ -81,6 +81,9 @@ enum refusal office_commit_object(struct office *office, const struct bytes32 *v
 /* All of it: an object of one segment; its version. */
 struct bytes32 office_store(struct office *office, const char *bucket, struct bytes path, uint64_t plain_size);
 
+/* Set the clock, of this process and for all who honour GRANARY_CLOCK_FILE; from there it goes on. */
+void office_set_clock(struct office *office, uint64_t at);
+
 /* Run a statement without parameters, in a transaction. */
 void office_execute(struct office *office, const char *sql);
 /* The number that a query answers. */

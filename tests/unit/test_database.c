@@ -18,7 +18,8 @@ static const struct migration migrations[] = {
 	{1, "CREATE TABLE thing (id @int PRIMARY KEY, name @text NOT NULL UNIQUE, data @bytes) @strict;"
 	    "CREATE TABLE part (thing @int NOT NULL REFERENCES thing (id), size @int CHECK (size < 10)) @strict"},
 	{2, "ALTER TABLE thing ADD COLUMN note @text NOT NULL DEFAULT 'it''s @int'"},
-	{3, "CREATE TABLE counter (value @int NOT NULL) @strict; INSERT INTO counter (value) VALUES (0)"},
+	{3, "CREATE TABLE counter (value @int NOT NULL) @strict; INSERT INTO counter (value) VALUES (0);"
+	    "CREATE TABLE diary (line @int NOT NULL) @strict; @append_only(diary)"},
 };
 
 struct fixture {
@@ -232,6 +233,30 @@ static void test_constraints(void **state)
 	assert_int_equal(database_transaction(f->db, insert_part, good), ERR_OK);
 	assert_int_equal(database_transaction(f->db, insert_wrong_type, NULL), ERR_CONFLICT);
 	assert_true(count_things(f->db) == 1);
+}
+
+static enum err run_sql(struct database *db, void *arg)
+{
+	return query_run(database_query(db, arg));
+}
+
+/* What an append-only table holds stays. */
+static void test_append_only(void **state)
+{
+	static char insert_line[] = "INSERT INTO diary (line) VALUES (1)", update[] = "UPDATE diary SET line = 2",
+		    delete[] = "DELETE FROM diary";
+	struct fixture *f = *state;
+	struct query *q;
+
+	assert_int_equal(database_transaction(f->db, run_sql, insert_line), ERR_OK);
+	assert_int_equal(database_transaction(f->db, run_sql, update), ERR_CONFLICT);
+	assert_string_equal(database_message(f->db), "diary is append-only");
+	assert_int_equal(database_transaction(f->db, run_sql, delete), ERR_CONFLICT);
+	q = database_query(f->db, "SELECT COUNT(*), MAX(line) FROM diary");
+	assert_int_equal(query_one(q), ERR_OK);
+	assert_int_equal(query_get_int(q, 0), 1);
+	assert_int_equal(query_get_int(q, 1), 1);
+	query_reset(q);
 }
 
 static void test_rolled_back(void **state)
@@ -448,6 +473,7 @@ int main(void)
 		WITH_FIXTURE(test_number_too_large),
 		WITH_FIXTURE(test_bad_sql),
 		WITH_FIXTURE(test_constraints),
+		WITH_FIXTURE(test_append_only),
 		WITH_FIXTURE(test_rolled_back),
 		WITH_FIXTURE(test_view),
 		WITH_FIXTURE(test_migrates_older),

@@ -33,8 +33,10 @@ static const struct {
 	 "100, x'')"},
 	{2, "segments", "INSERT INTO segments VALUES (" KEY ", " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)"},
 	{2, "offers", "INSERT INTO offers VALUES (" KEY ", 0, " ADDRESS ", " KEY ", " KEY ")"},
-	{2, "pieces", "INSERT INTO pieces VALUES (" KEY ", 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0)"},
-	{3, "ended", "INSERT INTO ended VALUES (" ADDRESS ", " KEY ", 1, 2, 3)"},
+	{2, "pieces",
+	 "INSERT INTO pieces (segment, number, node, piece, root, size, stored, lost, audited, verdict) VALUES (" KEY
+	 ", 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0)"},
+	{3, "ended", "INSERT INTO ended VALUES (" ADDRESS ", x'77', 1, 2, 3)"},
 	{3, "deletions", "INSERT INTO deletions VALUES (" ADDRESS ", " KEY ", 1, 2, 3, 4)"},
 	{3, "settled", "INSERT INTO settled VALUES (" KEY ", " ADDRESS ", " ADDRESS ", 2, 100, 5)"},
 	{3, "traffic", "INSERT INTO traffic VALUES (" ADDRESS ", 1, 2, 3, 4)"},
@@ -42,6 +44,17 @@ static const struct {
 	{4, "audits", "INSERT INTO audits VALUES (" KEY ", " ADDRESS ", 1, x'', 2, 3, 4, 5, 6, 7, 8)"},
 	{4, "findings", "INSERT INTO findings VALUES (" KEY ", " KEY ", 2)"},
 	{5, "losses", "INSERT INTO losses VALUES (" KEY ", " ADDRESS ", 1, 2, x'00', " KEY ")"},
+	{6, "changes", "INSERT INTO changes VALUES (" ADDRESS ", 9, " KEY ", 1, 2, 3, 4)"},
+	{6, "storage", "INSERT INTO storage VALUES (" ADDRESS ", 9, 1, 2, 3, 4)"},
+	{6, "audited", "INSERT INTO audited VALUES (" ADDRESS ", 9, 1, 2, 3)"},
+	{7, "payees", "INSERT INTO payees VALUES (" ADDRESS ", x'0000000000000001', x'00')"},
+	{7, "standing", "INSERT INTO standing VALUES (" ADDRESS ", 1, 2, 'why')"},
+	{7, "months", "INSERT INTO months VALUES (202601, 1, 2, 3)"},
+	{7, "statements",
+	 "INSERT INTO statements VALUES (" ADDRESS ", 202601, " ADDRESS ", 1, x'00', 2, x'00', x'00')"},
+	{7, "entries", "INSERT INTO entries VALUES (" ADDRESS ", 202601, 1, x'', 1, 2, 3, 4, '')"},
+	{7, "adjustments", "INSERT INTO adjustments VALUES (" KEY ", " ADDRESS ", 202601, 5, 0, 1, 2, '')"},
+	{7, "payouts", "INSERT INTO payouts VALUES (202601, " KEY ", " KEY ", 1)"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -122,12 +135,30 @@ static void make_old(struct fixture *f, size_t count)
 	database_close(db);
 }
 
+/* Tables of which a migration makes a row out of each of those of older ones. */
+static const struct {
+	const char *table;
+	unsigned migration; /* of the older one */
+} derived[] = {{"changes", 2}, {"changes", 3}, {"storage", 2}, {"audited", 4}};
+
+/* Rows of table i in a database that is up to date and was left behind by a program of `count` migrations. */
+static unsigned rows_wanted(size_t i, size_t count)
+{
+	unsigned wanted = 0;
+
+	if (rows[i].migration <= count)
+		return 1;
+	for (size_t j = 0; j < sizeof(derived) / sizeof(derived[0]); j++)
+		wanted += strcmp(derived[j].table, rows[i].table) == 0 && derived[j].migration <= count;
+	return wanted;
+}
+
 static void check_upgrade(struct fixture *f, size_t count)
 {
 	struct database *db = open_all(f);
 
 	for (size_t i = 0; i < ROWS; i++) {
-		assert_int_equal(rows_of(db, i), rows[i].migration <= count);
+		assert_int_equal(rows_of(db, i), rows_wanted(i, count));
 		if (rows[i].migration > count)
 			assert_int_equal(run(db, rows[i].insert), ERR_OK);
 		/* The same key again is refused. */
@@ -185,7 +216,7 @@ static void test_rules_of_state(void **state)
 		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)", ERR_EXISTS},
 		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_OK},
 		{"INSERT INTO segments VALUES (x'02', x'7f', 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_CONFLICT},
-		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0)", ERR_EXISTS},
+		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0, 0)", ERR_EXISTS},
 		{"INSERT INTO leases VALUES ('other', 'text', 1)", ERR_CONFLICT},
 	};
 	struct fixture *f = *state;

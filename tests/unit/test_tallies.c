@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/random.h"
+#include "satellite/storage.h"
 #include "satellite/tallies.h"
 #include "tests/kit/office.h"
 
@@ -44,13 +45,20 @@ struct row {
 	uint64_t a, b, c, d;
 };
 
+static struct bytes32 key_of(uint64_t serial)
+{
+	struct bytes32 key = {{0}};
+
+	put_be64(key.b, serial);
+	return key;
+}
+
 static enum err insert_row(struct database *db, void *arg)
 {
 	const struct row *row = arg;
 	struct query *q = database_query(db, row->sql);
-	struct bytes32 key = {{0}};
+	struct bytes32 key = key_of(row->serial);
 
-	put_be64(key.b, row->serial);
 	query_bytes(q, "node", bytes_of(row->node.b, sizeof(row->node.b)));
 	query_bytes32(q, "key", &key);
 	query_int(q, "a", row->a);
@@ -66,9 +74,28 @@ static void insert(struct office *office, const char *sql, struct row row)
 	assert_int_equal(database_transaction(office->desk->db, insert_row, &row), ERR_OK);
 }
 
-/* An object of one segment; d: when it was committed, 0 for never. Piece of size a, stored b, lost c. */
+static enum err begin(struct database *db, void *arg)
+{
+	struct bytes32 version = key_of(*(uint64_t *)arg);
+
+	return storage_begin_object(db, &version);
+}
+
+static enum err lose(struct database *db, void *arg)
+{
+	const struct row *row = arg;
+	struct bytes32 piece = key_of(row->serial);
+
+	return storage_end_piece(db, &row->node, &piece, row->c);
+}
+
+/* An object of one segment; d: when it was committed, 0 for never. Piece of size a, stored b, lost c. All is known when
+ * it happens. */
 static void insert_piece(struct office *office, const struct row *row)
 {
+	uint64_t serial = row->serial;
+	struct row loss = *row;
+
 	insert(office,
 	       "INSERT INTO objects (version, owner, bucket, path, state, required, repair, success, total, begun, "
 	       "touched, "
@@ -81,17 +108,24 @@ static void insert_piece(struct office *office, const struct row *row)
 	       *row);
 	insert(office,
 	       "INSERT INTO pieces (segment, number, node, piece, root, size, stored, lost, audited, verdict) VALUES "
-	       "($key, 0, $node, $key, $key, $a, $b, $c, 0, $d * 0)",
+	       "($key, 0, $node, $key, $key, $a, $b, 0 * $c, 0, $d * 0)",
 	       *row);
+	if (row->d > 0) {
+		office_set_clock(office, row->b);
+		assert_int_equal(database_transaction(office->desk->db, begin, &serial), ERR_OK);
+	}
+	if (row->c > 0) {
+		office_set_clock(office, row->c);
+		assert_int_equal(database_transaction(office->desk->db, lose, &loss), ERR_OK);
+		insert(office, "UPDATE pieces SET lost = $c + 0 * ($a + $b + $d) WHERE node = $node AND piece = $key",
+		       loss);
+	}
 }
 
-static const char insert_ended[] = "INSERT INTO ended (node, piece, size, stored, ended) VALUES ($node, $key, $a, $b, "
-				   "$c + 0 * $d)";
 static const char insert_traffic[] =
 	"INSERT INTO traffic (node, hour, action, bytes, orders) VALUES ($node, $a, $b, $c, $d + 0 * length($key))";
-static const char insert_audit[] = "INSERT INTO audits (challenge, node, at, transcript, bytes, proven, missing, "
-				   "corrupt, late, unreachable, unknown) "
-				   "VALUES ($key, $node, $a, x'', $b, $c, $d, $d, 1000, 1000, 1000)";
+static const char insert_audit[] = "INSERT INTO audited (node, hour, bytes, passed, failed) VALUES ($node, $a, $b, $c, "
+				   "$d + 0 * length($key))";
 
 static void collect(struct office *office, struct tallies *ret)
 {
@@ -156,13 +190,12 @@ static void test_what_does_not_count(void **state)
 	insert_piece(office, &(struct row){.node = node, .serial = 1, .a = 1000, .b = MONTH}); /* never committed */
 	insert_piece(office, &(struct row){.node = node, .serial = 2, .a = 1000, .b = MONTH - 9, .c = MONTH, .d = 1});
 	insert_piece(office, &(struct row){.node = node, .serial = 3, .a = 1000, .b = NOW, .c = NOW, .d = 1});
-	insert(office, insert_ended, (struct row){.node = node, .serial = 4, .a = 1000, .b = 1, .c = MONTH});
+	insert_piece(office, &(struct row){.node = node, .serial = 4, .a = 1000, .b = 1, .c = MONTH, .d = 1});
 	insert(office, insert_traffic,
 	       (struct row){.node = node, .a = MONTH / 3600 - 1, .b = ACTION_GET, .c = 1000, .d = 1});
 	insert(office, insert_traffic,
 	       (struct row){.node = node, .a = MONTH / 3600, .b = ACTION_PUT, .c = 1000, .d = 0});
-	insert(office, insert_audit,
-	       (struct row){.node = node, .serial = 5, .a = MONTH - 1, .b = 1000, .c = 1, .d = 1});
+	insert(office, insert_audit, (struct row){.node = node, .a = MONTH / 3600 - 1, .b = 1000, .c = 1, .d = 1});
 	collect(office, &tallies);
 	line = line_of(&tallies, office->nodes[1]);
 	assert_int_equal(line->stored_bytes, 0);
@@ -211,7 +244,7 @@ static void add_random(struct office *office, struct random_stream *random, uint
 	struct row row = {.node = *key_address(office->nodes[at]), .serial = serial};
 	uint64_t size = random_stream_below(random, 2097153), stored = some_time(random);
 
-	switch (random_stream_below(random, 4)) {
+	switch (random_stream_below(random, 3)) {
 	case 0: /* a piece, perhaps lost, perhaps of an upload that was never committed */
 		row.a = size;
 		row.b = stored;
@@ -220,17 +253,10 @@ static void add_random(struct office *office, struct random_stream *random, uint
 		insert_piece(office, &row);
 		if (row.d > 0)
 			model_stored(model, size, stored, row.c > 0 ? row.c : NOW);
-		if (row.d > 0 && row.c == 0)
+		if (row.d > 0 && stored < NOW && (row.c == 0 || row.c >= NOW))
 			model->stored_bytes += size;
 		break;
 	case 1:
-		row.a = size;
-		row.b = stored;
-		row.c = later(stored, some_time(random));
-		insert(office, insert_ended, row);
-		model_stored(model, size, stored, row.c);
-		break;
-	case 2:
 		/* Hours are distinct: each is a row of its own. */
 		row.a = MONTH / 3600 - 100 + serial;
 		row.b = 1 + random_stream_below(random, 5);
@@ -245,15 +271,15 @@ static void add_random(struct office *office, struct random_stream *random, uint
 		}
 		break;
 	default:
-		row.a = some_time(random);
+		row.a = MONTH / 3600 - 100 + serial;
 		row.b = size;
 		row.c = random_stream_below(random, 1000);
 		row.d = random_stream_below(random, 10);
 		insert(office, insert_audit, row);
-		if (row.a >= MONTH) {
+		if (row.a >= MONTH / 3600) {
 			model->audit += row.b;
 			model->passed += row.c;
-			model->failed += 2 * row.d;
+			model->failed += row.d;
 		}
 		break;
 	}
