@@ -77,9 +77,9 @@ static int system_advise(const struct seam *self, int fd, uint64_t offset, uint6
 	return -posix_fadvise(fd, (off_t)offset, (off_t)len, advice);
 }
 
-static void *system_map(const struct seam *self, int fd, size_t len, bool writable)
+static void *system_map(const struct seam *self, int fd, uint64_t offset, size_t len, bool writable)
 {
-	void *at = mmap(NULL, len, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
+	void *at = mmap(NULL, len, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, (off_t)offset);
 
 	(void)self;
 	return at == MAP_FAILED ? NULL : at;
@@ -311,29 +311,34 @@ enum err seam_cut_file(const struct seam *seam, int fd, uint64_t size)
 }
 
 /* For filesystems without fallocate: takes the blocks by writing them. */
-static enum err fill_with_zeros(const struct seam *seam, int fd, uint64_t size)
+static enum err fill_with_zeros(const struct seam *seam, int fd, uint64_t from, uint64_t to)
 {
 	static const uint8_t zeros[1 << 16];
 	enum err err = ERR_OK;
 
-	for (uint64_t at = 0; err == ERR_OK && at < size; at += sizeof(zeros)) {
-		size_t len = size - at < sizeof(zeros) ? (size_t)(size - at) : sizeof(zeros);
+	for (uint64_t at = from; err == ERR_OK && at < to; at += sizeof(zeros)) {
+		size_t len = to - at < sizeof(zeros) ? (size_t)(to - at) : sizeof(zeros);
 
 		err = seam_write_full(seam, fd, zeros, len, at);
 	}
 	return err;
 }
 
-enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size)
+enum err seam_extend_file(const struct seam *seam, int fd, uint64_t from, uint64_t to)
 {
 	int result;
 
 	do
-		result = seam->allocate(seam, fd, 0, size);
+		result = seam->allocate(seam, fd, from, to - from);
 	while (result == -EINTR);
 	if (result == -EOPNOTSUPP || result == -ENOSYS)
-		return fill_with_zeros(seam, fd, size);
+		return fill_with_zeros(seam, fd, from, to);
 	return err_of(result);
+}
+
+enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size)
+{
+	return seam_extend_file(seam, fd, 0, size);
 }
 
 enum err seam_unlink_file(const struct seam *seam, const char *path)

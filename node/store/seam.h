@@ -37,7 +37,8 @@ struct seam {
 	int (*sync)(const struct seam *self, int fd); /* fdatasync */
 	int (*allocate)(const struct seam *self, int fd, uint64_t offset, uint64_t len);
 	int (*advise)(const struct seam *self, int fd, uint64_t offset, uint64_t len, int advice);
-	void *(*map)(const struct seam *self, int fd, size_t len, bool writable); /* NULL and errno on failure */
+	/* NULL and errno on failure. */
+	void *(*map)(const struct seam *self, int fd, uint64_t offset, size_t len, bool writable);
 	int (*map_sync)(const struct seam *self, void *at, size_t len);
 	int (*unmap)(const struct seam *self, void *at, size_t len);
 	int (*lock)(const struct seam *self, int fd); /* exclusive, -EWOULDBLOCK when taken */
@@ -62,7 +63,9 @@ enum err seam_open_file(const struct seam *seam, const char *path, int flags, in
 enum err seam_sync_file(const struct seam *seam, int fd) WARN_UNUSED;
 enum err seam_sync_directory(const struct seam *seam, const char *path) WARN_UNUSED;
 enum err seam_cut_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUSED;
-/* Preallocate [0, size), writing zeros where the filesystem cannot; the file is `size` bytes long then. */
+/* Preallocate [from, to), writing zeros where the filesystem cannot; the file is `to` bytes long then. */
+enum err seam_extend_file(const struct seam *seam, int fd, uint64_t from, uint64_t to) WARN_UNUSED;
+/* … all of [0, size). */
 enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUSED;
 enum err seam_unlink_file(const struct seam *seam, const char *path) WARN_UNUSED;
 enum err seam_rename_file(const struct seam *seam, const char *from, const char *to) WARN_UNUSED;
