@@ -253,6 +253,21 @@ static const struct field msg_segment_list[] = {
 	FIELD_ITEMS(msg_segment, pieces, 100, &item_allocation_fields),
 	FIELD_MAX(msg_segment, last, FIELD_U8, 1),
 };
+static const struct field msg_account_list[] = {
+	FIELD(msg_account, from, FIELD_U64),
+	FIELD(msg_account, until, FIELD_U64),
+	FIELD(msg_account, objects, FIELD_U64),
+	FIELD(msg_account, segments, FIELD_U64),
+	FIELD(msg_account, stored, FIELD_U64),
+	FIELD(msg_account, uploading, FIELD_U64),
+	FIELD(msg_account, reserved, FIELD_U64),
+	FIELD(msg_account, egress, FIELD_U64),
+	FIELD(msg_account, allocated, FIELD_U64),
+	FIELD(msg_account, downloads, FIELD_U64),
+	FIELD(msg_account, byte_seconds, FIELD_U128),
+	FIELD(msg_account, storage_quota, FIELD_U64),
+	FIELD(msg_account, egress_quota, FIELD_U64),
+};
 
 #define ROW(type, name, of) \
 	{ \
@@ -315,6 +330,8 @@ static const struct message_spec table[] = {
 	ROW(MSG_GET_SEGMENT, "GET_SEGMENT", msg_get_segment),
 	ROW(MSG_SEGMENT, "SEGMENT", msg_segment),
 	ROW_MAX(MSG_REMOVE_OBJECT, "REMOVE_OBJECT", msg_get_object, 2200),
+	ROW_EMPTY(MSG_ASK_ACCOUNT, "ASK_ACCOUNT"),
+	ROW_MAX(MSG_ACCOUNT, "ACCOUNT", msg_account, 128),
 };
 
 const struct message_spec *message_table(size_t *ret_count)

@@ -73,6 +73,8 @@ enum message_type {
 	MSG_GET_SEGMENT = 802,
 	MSG_SEGMENT = 804,
 	MSG_REMOVE_OBJECT = 806,
+	MSG_ASK_ACCOUNT = 808,
+	MSG_ACCOUNT = 810,
 };
 
 /* The first message each way, request 0. The domain is the satellite's; a node sends zeros. */
@@ -381,6 +383,23 @@ struct msg_segment {
 	uint8_t last;
 };
 
+/* What a client uses this month, in bytes; what it keeps is counted by the bytes of pieces. */
+struct msg_account {
+	uint64_t from;	/* start of the month, Unix seconds */
+	uint64_t until; /* now */
+	uint64_t objects;
+	uint64_t segments;
+	uint64_t stored;
+	uint64_t uploading; /* of uploads that are not complete */
+	uint64_t reserved;  /* allocated to them, not committed */
+	uint64_t egress;    /* downloads that were settled */
+	uint64_t allocated; /* for downloads, not settled yet */
+	uint64_t downloads; /* orders settled */
+	uint128 byte_seconds;
+	uint64_t storage_quota; /* 0: none */
+	uint64_t egress_quota;
+};
+
 struct message {
 	uint16_t type;
 	uint32_t request;
@@ -426,6 +445,7 @@ struct message {
 		struct msg_objects objects;
 		struct msg_get_segment get_segment;
 		struct msg_segment segment;
+		struct msg_account account;
 	};
 };
 

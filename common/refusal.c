@@ -56,6 +56,7 @@ static const struct {
 	{REFUSAL_NOT_EMPTY, ERR_CONFLICT, "not_empty", "bucket is not empty"},
 	{REFUSAL_NAME, ERR_FORMAT, "name", "name not allowed"},
 	{REFUSAL_CONFLICT, ERR_CONFLICT, "conflict", "changed meanwhile"},
+	{REFUSAL_QUOTA, ERR_LIMIT, "quota", "past the client's quota"},
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))

@@ -63,6 +63,7 @@ enum refusal {
 	REFUSAL_NOT_EMPTY = 84,	    /* a bucket that still holds objects */
 	REFUSAL_NAME = 85,	    /* a bucket or object name that is not allowed */
 	REFUSAL_CONFLICT = 86,	    /* it changed meanwhile */
+	REFUSAL_QUOTA = 87,	    /* the client would pass its quota */
 };
 
 /* Short stable name, "order_shrinks"; for logs and JSON. "unknown" for a code that we do not know. Never NULL. */

@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "common/random.h"
 #include "payments/serial.h"
+#include "satellite/customers.h"
 #include "satellite/objects.h"
 #include "satellite/registry.h"
 #include "satellite/roster.h"
@@ -200,6 +201,8 @@ static enum err store_begin(struct database *db, void *arg)
 	enum err err = check_begin(begin);
 
 	if (err == ERR_OK)
+		err = customers_check_storage(begin->work, begin->segment.piece_size * begin->count);
+	if (err == ERR_OK)
 		err = segments_insert(db, &begin->segment);
 	if (err == ERR_OK)
 		err = segments_insert_offers(db, &begin->segment.id, begin->offers, begin->count);
@@ -257,6 +260,10 @@ struct get {
 	struct segment segment;
 	struct found_piece found[REDUNDANCY_TOTAL];
 	uint32_t found_count;
+	uint32_t order[REDUNDANCY_TOTAL]; /* of these, whom to ask */
+	uint32_t count;
+	uint64_t limit; /* of each allocation, bytes */
+	uint64_t expires;
 };
 
 static enum err find_pieces(struct database *db, void *arg)
@@ -297,8 +304,7 @@ static void drop_excluded(struct get *get)
 static void answer_piece(struct get *get, const struct found_piece *piece, struct reply_list *list)
 {
 	const struct desk *desk = get->work->desk;
-	uint64_t limit = get->work->message->get_segment.limit;
-	uint64_t now = clock_wall();
+	uint64_t now = get->expires - desk->settings->allocation_lifetime;
 	struct item_allocation item = {.root = piece->root};
 	char endpoint[ENDPOINT_TEXT];
 	struct allocation allocation = {
@@ -307,9 +313,9 @@ static void answer_piece(struct get *get, const struct found_piece *piece, struc
 		.node = piece->node,
 		.piece = piece->piece,
 		.action = ACTION_GET,
-		.limit = limit == 0 || limit > get->segment.piece_size ? get->segment.piece_size : limit,
+		.limit = get->limit,
 		.issued = now,
-		.expires = now + desk->settings->allocation_lifetime,
+		.expires = get->expires,
 		.pieceExpires = get->object.expires,
 	};
 
@@ -319,14 +325,25 @@ static void answer_piece(struct get *get, const struct found_piece *piece, struc
 	add_allocation(list, desk, &allocation, piece->number, &item);
 }
 
-static void answer_get(struct get *get)
+/* Whom the client may ask, and for how much. */
+static void choose_pieces(struct get *get)
 {
 	const struct msg_get_segment *m = &get->work->message->get_segment;
 	const struct redundancy *redundancy = &get->object.redundancy;
+	uint32_t few = redundancy->required / 8 < 2 ? 2 : redundancy->required / 8;
+	uint32_t count = m->count == 0 ? redundancy->required + few : m->count;
+
+	get->count =
+		allocate_order_pieces(get->found, get->found_count, m->first, redundancy->total, redundancy->required,
+				      count < REDUNDANCY_TOTAL ? count : REDUNDANCY_TOTAL, get->order);
+	get->limit = m->limit == 0 || m->limit > get->segment.piece_size ? get->segment.piece_size : m->limit;
+	get->expires = clock_wall() + get->work->desk->settings->allocation_lifetime;
+}
+
+static void answer_get(struct get *get)
+{
 	struct message answer = {.type = MSG_SEGMENT};
 	struct msg_segment *segment = &answer.segment;
-	uint32_t few = redundancy->required / 8 < 2 ? 2 : redundancy->required / 8;
-	uint32_t order[REDUNDANCY_TOTAL], count;
 	struct reply_list list;
 
 	segment->plain_size = get->segment.plain_size;
@@ -335,11 +352,8 @@ static void answer_get(struct get *get)
 	segment->data = bytes_of(get->segment.data, get->segment.data_len);
 	reply_list_begin(&list, get->work->reply, &answer, &segment->pieces, &segment->last, &item_allocation_fields);
 	reply_list_limit(&list, LIST_PART);
-	count = m->count == 0 ? redundancy->required + few : m->count;
-	count = allocate_order_pieces(get->found, get->found_count, m->first, redundancy->total, redundancy->required,
-				      count < REDUNDANCY_TOTAL ? count : REDUNDANCY_TOTAL, order);
-	for (uint32_t i = 0; i < count; i++)
-		answer_piece(get, &get->found[order[i]], &list);
+	for (uint32_t i = 0; i < get->count; i++)
+		answer_piece(get, &get->found[get->order[i]], &list);
 	reply_list_end(&list);
 }
 
@@ -352,8 +366,11 @@ enum err allocate_get_segment(struct work *work)
 	err = database_view(work->desk->db, find_pieces, get);
 	if (err == ERR_OK) {
 		drop_excluded(get);
-		answer_get(get);
+		choose_pieces(get);
+		err = customers_take_egress(work, get->limit * get->count, get->expires);
 	}
+	if (err == ERR_OK)
+		answer_get(get);
 	free(get);
 	return err;
 }

@@ -10,11 +10,12 @@
 #define COMMANDS_WHY 400
 
 /* The options that make up a satellite's configuration: `init` saves them, `run` takes them. */
-#define COMMANDS_SETTINGS                                                                                             \
-	"listen external http test-network chain-id contract redundancy price-storage price-egress price-audit "      \
-	"price-repair online allocation-lifetime upload-lifetime node-reserve audit-period audit-samples "            \
-	"audit-timeout audit-threads threads requests handshake-timeout first-timeout idle-timeout pace-window pace " \
-	"half-open half-open-network address-burst address-minute log-level"
+#define COMMANDS_SETTINGS                                                                                   \
+	"listen external http test-network chain-id contract redundancy price-storage price-egress "        \
+	"price-audit price-repair online allocation-lifetime upload-lifetime client-storage client-egress " \
+	"node-reserve audit-period audit-samples audit-timeout audit-threads threads requests "             \
+	"handshake-timeout first-timeout idle-timeout pace-window pace half-open half-open-network "        \
+	"address-burst address-minute log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */
@@ -22,8 +23,10 @@ int commands_id(struct options *options);
 int commands_status(struct options *options);
 int commands_grant(struct options *options);
 int commands_nodes(struct options *options);
-int commands_audit(struct options *options); /* audit_command.c */
-int commands_tally(struct options *options); /* tallies.c */
+int commands_clients(struct options *options); /* customer_commands.c */
+int commands_quota(struct options *options);   /* customer_commands.c */
+int commands_audit(struct options *options);   /* audit_command.c */
+int commands_tally(struct options *options);   /* tallies.c */
 
 /* For commands that work on the database themselves: read the settings, load the key, open a desk; log warnings only.
  * The caller closes what was opened, also after a failure, for which `why` gets a sentence. */

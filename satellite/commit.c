@@ -10,6 +10,7 @@
 #include "common/random.h"
 #include "payments/rules.h"
 #include "satellite/allocate.h"
+#include "satellite/customers.h"
 #include "satellite/objects.h"
 #include "uplink/segment.h"
 
@@ -146,6 +147,8 @@ static enum err store_commit(struct database *db, void *arg)
 	if (err == ERR_EXISTS)
 		return work_refuse(commit->work, REFUSAL_CONFLICT, "segment: number %" PRIu32 " is committed already",
 				   commit->segment.number);
+	if (err == ERR_OK)
+		err = customers_add_segment(db, &commit->segment.version, m->piece_size * commit->count);
 	return err == ERR_OK ? objects_touch(db, &commit->segment.version) : err;
 }
 
@@ -215,6 +218,8 @@ static enum err store_inline(struct database *db, void *arg)
 
 	if (err == ERR_OK)
 		err = find_inline(work, &done);
+	if (err == ERR_OK && !done)
+		err = customers_check_storage(work, m->data.len);
 	if (err != ERR_OK || done)
 		return err;
 	segment = memory_new(1, sizeof(*segment));
@@ -230,6 +235,8 @@ static enum err store_inline(struct database *db, void *arg)
 	memcpy(segment->data, m->data.data, m->data.len);
 	err = segments_insert(db, segment);
 	free(segment);
+	if (err == ERR_OK)
+		err = customers_add_segment(db, &m->version, m->data.len);
 	return err == ERR_OK ? objects_touch(db, &m->version) : err;
 }
 

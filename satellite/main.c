@@ -2,7 +2,7 @@
  * granary-satellite: knows which piece is where, hands out signed allowances, audits the nodes and tallies what they
  * earn.
  *
- *	main ─ daemon ─ server ─ session ─ verbs: clients, buckets, objects, listing, allocate, commit
+ *	main ─ daemon ─ server ─ session ─ verbs: clients, customers, buckets, objects, listing, allocate, commit
  *	         │                  ├ checkin ─ registry, dialback
  *	         │                  └ settling ─ settle
  *	         ├ patrol ─ auditor, deleter
@@ -93,6 +93,32 @@ static const struct option_spec option_table[] = {
 	 .value = "TIME",
 	 .fallback = "2d",
 	 .help = "After how long without progress an upload is dropped."},
+	{.name = "client-storage",
+	 .type = OPTION_SIZE,
+	 .max = INT64_MAX,
+	 .value = "SIZE",
+	 .fallback = "0",
+	 .help = "Bytes of pieces that a client without a quota of its own may store; 0: no limit."},
+	{.name = "client-egress",
+	 .type = OPTION_SIZE,
+	 .max = INT64_MAX,
+	 .value = "SIZE",
+	 .fallback = "0",
+	 .help = "Bytes that such a client may download in a month; 0: no limit."},
+	{.name = "storage",
+	 .type = OPTION_TEXT,
+	 .min = 1,
+	 .max = 32,
+	 .value = "SIZE|default",
+	 .help = "Bytes of pieces that the client may store; 0: no limit.",
+	 .command_only = true},
+	{.name = "egress",
+	 .type = OPTION_TEXT,
+	 .min = 1,
+	 .max = 32,
+	 .value = "SIZE|default",
+	 .help = "Bytes that the client may download in a month; 0: no limit.",
+	 .command_only = true},
 	{.name = "node-reserve",
 	 .type = OPTION_SIZE,
 	 .max = INT64_MAX / 2,
@@ -248,6 +274,13 @@ static const struct command command_table[] = {
 	 "The line is ID@HOST:PORT/CODE; `granary access import` reads it. A code can be used once.",
 	 "dir json external expires", 0, 0, commands_grant},
 	{"nodes", "", "List the nodes.", NULL, "dir json", 0, 0, commands_nodes},
+	{"clients", "", "List the clients: what each keeps, has downloaded this month, and may.", NULL, "dir json", 0,
+	 0, commands_clients},
+	{"quota", "CLIENT", "Set how much a client may store and download.",
+	 "CLIENT is an address or an id. What is not given stays as it is; `default` is what --client-storage and "
+	 "--client-egress of the running satellite say. A quota counts bytes of pieces, which are more than those of "
+	 "files by the redundancy, and what is allocated but not used yet.",
+	 "dir json storage egress", 1, 1, commands_quota},
 	{"audit", "", "Audit nodes now and print what each proved.",
 	 "Without --node and --all, what the continuous round would do now. A sample of pieces, drawn uniformly "
 	 "from all bytes of the node, unless --every-piece is given.",

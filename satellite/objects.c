@@ -8,6 +8,7 @@
 #include "common/components.h"
 #include "common/random.h"
 #include "satellite/buckets.h"
+#include "satellite/customers.h"
 #include "satellite/segments.h"
 #include "satellite/storage.h"
 
@@ -146,20 +147,23 @@ enum err objects_touch(struct database *db, const struct bytes32 *version)
 
 static enum err set_removed(struct database *db, const struct bytes32 *version)
 {
-	struct query *q = database_query(db, "UPDATE objects SET state = 3 WHERE version = $version");
+	struct query *q = database_query(db, "UPDATE objects SET state = 3, removed = $now WHERE version = $version");
 
 	query_bytes32(q, "version", version);
+	query_int(q, "now", clock_wall());
 	return query_run(q);
 }
 
 /* The one that everybody sees under this path, if any, makes way. */
 static enum err remove_visible(struct work *work, const struct bytes32 *successor)
 {
-	struct query *q = database_query(work->desk->db,
-					 "UPDATE objects SET state = 3 WHERE state = 2 AND (owner, bucket, path) = "
-					 "(SELECT owner, bucket, path FROM objects WHERE version = $successor)");
+	struct query *q = database_query(
+		work->desk->db,
+		"UPDATE objects SET state = 3, removed = $now WHERE state = 2 AND (owner, bucket, path) = "
+		"(SELECT owner, bucket, path FROM objects WHERE version = $successor)");
 
 	query_bytes32(q, "successor", successor);
+	query_int(q, "now", clock_wall());
 	return query_run(q);
 }
 
@@ -219,7 +223,7 @@ static enum err commit(struct database *db, void *arg)
 		err = make_visible(work);
 	if (err == ERR_OK)
 		err = storage_begin_object(db, version);
-	return err;
+	return err == ERR_OK ? customers_add_object(db, version) : err;
 }
 
 enum err objects_commit(struct work *work)
@@ -332,8 +336,8 @@ enum err objects_drop_bucket(struct work *work, struct bytes bucket, bool *ret_e
 {
 	/* Uploads, and what expired but was not collected yet; each has an index of its own. */
 	static const char *const drop[] = {
-		"UPDATE objects SET state = 3 WHERE state = 1 AND owner = $owner AND bucket = $bucket",
-		"UPDATE objects SET state = 3 WHERE state = 2 AND owner = $owner AND bucket = $bucket",
+		"UPDATE objects SET state = 3, removed = $now WHERE state = 1 AND owner = $owner AND bucket = $bucket",
+		"UPDATE objects SET state = 3, removed = $now WHERE state = 2 AND owner = $owner AND bucket = $bucket",
 	};
 	struct query *q = database_query(
 		work->desk->db, "SELECT 1 FROM objects WHERE state = 2 AND owner = $owner AND bucket = $bucket "
@@ -351,6 +355,7 @@ enum err objects_drop_bucket(struct work *work, struct bytes bucket, bool *ret_e
 	for (size_t i = 0; i < 2 && err == ERR_OK; i++) {
 		q = database_query(work->desk->db, drop[i]);
 		bind_bucket(q, work, bucket);
+		query_int(q, "now", clock_wall());
 		err = query_run(q);
 	}
 	return err;
@@ -358,15 +363,17 @@ enum err objects_drop_bucket(struct work *work, struct bytes bucket, bool *ret_e
 
 enum err objects_expire(struct database *db, uint64_t now, uint64_t idle_since)
 {
-	struct query *q = database_query(db, "UPDATE objects SET state = 3 WHERE state = 2 AND expires > 0 AND "
-					     "expires <= $now");
+	struct query *q =
+		database_query(db, "UPDATE objects SET state = 3, removed = $now WHERE state = 2 AND expires > 0 AND "
+				   "expires <= $now");
 	enum err err;
 
 	query_int(q, "now", now);
 	err = query_run(q);
 	if (err != ERR_OK)
 		return err;
-	q = database_query(db, "UPDATE objects SET state = 3 WHERE state = 1 AND touched < $since");
+	q = database_query(db, "UPDATE objects SET state = 3, removed = $now WHERE state = 1 AND touched < $since");
+	query_int(q, "now", now);
 	query_int(q, "since", idle_since);
 	return query_run(q);
 }
@@ -405,7 +412,10 @@ enum err objects_next_removed(struct database *db, struct bytes32 *ret_version, 
 enum err objects_forget(struct database *db, const struct bytes32 *version)
 {
 	struct query *q = database_query(db, "DELETE FROM objects WHERE version = $version AND state = 3");
+	enum err err = customers_drop_object(db, version);
 
+	if (err != ERR_OK)
+		return err;
 	query_bytes32(q, "version", version);
 	return query_run(q);
 }

@@ -325,6 +325,53 @@ static const char book_tables[] =
 	"@append_only(entries);"
 	"@append_only(payouts);";
 
+/* Customers: what their objects take, and the sums by hour from which a month is counted. */
+static const char customer_tables[] =
+	"ALTER TABLE objects ADD COLUMN stored @int NOT NULL DEFAULT 0;" /* bytes of pieces of committed segments */
+	"ALTER TABLE objects ADD COLUMN removed @int NOT NULL DEFAULT 0;"
+	"ALTER TABLE clients ADD COLUMN stored @int NOT NULL DEFAULT 0;"   /* of all objects that are not forgotten */
+	"ALTER TABLE clients ADD COLUMN objects @int NOT NULL DEFAULT 0;"  /* that were visible and are not forgotten */
+	"ALTER TABLE clients ADD COLUMN segments @int NOT NULL DEFAULT 0;" /* of these */
+	"ALTER TABLE clients ADD COLUMN storage_quota @int;"		   /* bytes; NULL: the default */
+	"ALTER TABLE clients ADD COLUMN egress_quota @int;"
+	"UPDATE objects SET stored = COALESCE((SELECT SUM(p.size) FROM segments s JOIN pieces p ON p.segment = "
+	"s.segment WHERE s.version = objects.version), 0) + COALESCE((SELECT SUM(s.plain_size) FROM segments s WHERE "
+	"s.version = objects.version AND s.data IS NOT NULL), 0), "
+	"removed = CASE WHEN state = 3 THEN touched ELSE 0 END;"
+	"UPDATE objects SET removed = committed WHERE removed > 0 AND removed < committed;"
+	"UPDATE clients SET stored = COALESCE((SELECT SUM(stored) FROM objects WHERE owner = address), 0), "
+	"objects = (SELECT COUNT(*) FROM objects WHERE owner = address AND committed > 0), "
+	"segments = COALESCE((SELECT SUM(segments) FROM objects WHERE owner = address AND committed > 0), 0);"
+	"CREATE TABLE client_storage ("
+	"  client @bytes NOT NULL REFERENCES clients(address),"
+	"  hour @int NOT NULL,"
+	"  begun @int NOT NULL,"	 /* bytes of objects that became visible in this hour */
+	"  begun_seconds @int NOT NULL," /* their byte-seconds from then to the end of the hour */
+	"  ended @int NOT NULL,"	 /* of objects that were removed */
+	"  ended_seconds @int NOT NULL,"
+	"  PRIMARY KEY (client, hour)"
+	") @strict;"
+	"INSERT INTO client_storage (client, hour, begun, begun_seconds, ended, ended_seconds) SELECT owner, "
+	"committed / 3600, SUM(stored), SUM(stored * (3600 - committed % 3600)), 0, 0 FROM objects WHERE committed > 0 "
+	"GROUP BY owner, committed / 3600;"
+	"CREATE TABLE client_traffic (" /* settled, by the hour in which it was */
+	"  client @bytes NOT NULL,"
+	"  hour @int NOT NULL,"
+	"  action @int NOT NULL,"
+	"  bytes @int NOT NULL,"
+	"  orders @int NOT NULL,"
+	"  PRIMARY KEY (client, hour, action)"
+	") @strict;"
+	"INSERT INTO client_traffic (client, hour, action, bytes, orders) SELECT client, hour, action, SUM(bytes), "
+	"COUNT(*) FROM settled GROUP BY client, hour, action;"
+	"CREATE TABLE client_issued (" /* downloads allowed to clients with a quota, by the hour in which that ends */
+	"  client @bytes NOT NULL,"
+	"  hour @int NOT NULL,"
+	"  bytes @int NOT NULL,"
+	"  settled @int NOT NULL,"
+	"  PRIMARY KEY (client, hour)"
+	") @strict;";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -335,6 +382,7 @@ static const struct migration migrations[] = {
 	{5, loss_tables},
 	{6, rollup_tables},
 	{7, book_tables},
+	{8, customer_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

@@ -79,6 +79,8 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	s.online = option_int(options, "online");
 	s.allocation_lifetime = option_int(options, "allocation-lifetime");
 	s.upload_lifetime = option_int(options, "upload-lifetime");
+	s.client_storage = option_int(options, "client-storage");
+	s.client_egress = option_int(options, "client-egress");
 	s.node_reserve = option_int(options, "node-reserve");
 	s.audit_period = option_int(options, "audit-period");
 	s.audit_samples = (uint32_t)option_int(options, "audit-samples");

@@ -22,6 +22,8 @@ struct settings {
 	uint64_t online;	      /* seconds after its last check-in for which a node counts as online */
 	uint64_t allocation_lifetime; /* seconds */
 	uint64_t upload_lifetime;     /* seconds after which an upload that does not go on is dropped */
+	uint64_t client_storage;      /* quota of clients without one of their own, bytes of pieces; 0: none */
+	uint64_t client_egress;	      /* bytes a month; 0: none */
 	uint64_t node_reserve;	      /* bytes that a node must have left to be given a new piece */
 	uint64_t audit_period;	      /* seconds in which every piece is challenged once */
 	uint32_t audit_samples;	      /* leaves of each piece */

@@ -2,11 +2,15 @@
 #include "satellite/settle.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "common/clock.h"
+#include "common/memory.h"
 #include "payments/rules.h"
 #include "payments/serial.h"
+#include "satellite/customers.h"
 #include "satellite/storage.h"
 
 #define ACTIONS (ACTION_PUT_REPAIR + 1)
@@ -44,12 +48,20 @@ struct sums {
 	uint64_t orders[ACTIONS];
 };
 
+/* The same of one client. */
+struct client_sums {
+	struct address client;
+	struct sums sums;
+	UT_hash_handle hh;
+};
+
 struct finish {
 	struct work *work;
 	struct settlement settlement;
 	struct settle_order *orders;
 	uint32_t count;
 	struct sums sums;
+	struct client_sums *clients;
 };
 
 static enum err check_settlement(struct finish *finish, struct bytes wire)
@@ -123,6 +135,25 @@ static bool is_accepted(const struct settle_order *order, bool known, uint64_t c
 	return order->refusal == REFUSAL_NONE || (order->refusal == REFUSAL_LATE && known && order->amount <= counted);
 }
 
+static struct client_sums *sums_of(struct finish *finish, const struct address *client)
+{
+	struct client_sums *sums;
+
+	HASH_FIND(hh, finish->clients, client, sizeof(*client), sums);
+	if (sums == NULL) {
+		sums = memory_new(1, sizeof(*sums));
+		sums->client = *client;
+		HASH_ADD(hh, finish->clients, client, sizeof(sums->client), sums);
+	}
+	return sums;
+}
+
+static void add_to(struct sums *sums, const struct settle_order *order, uint64_t added)
+{
+	sums->bytes[order->action] += added;
+	sums->orders[order->action] += order->verdict == VERDICT_SETTLED;
+}
+
 static enum err count_order(struct finish *finish, struct settle_order *order)
 {
 	struct database *db = finish->work->desk->db;
@@ -141,8 +172,8 @@ static enum err count_order(struct finish *finish, struct settle_order *order)
 	order->counted = counted + added;
 	if (order->verdict == VERDICT_ALREADY)
 		return ERR_OK;
-	finish->sums.bytes[order->action] += added;
-	finish->sums.orders[order->action] += order->verdict == VERDICT_SETTLED;
+	add_to(&finish->sums, order, added);
+	add_to(&sums_of(finish, &order->client)->sums, order, added);
 	return store_counted(db, &finish->work->caller->address, order);
 }
 
@@ -170,16 +201,45 @@ static enum err store_sums(struct finish *finish)
 	return err;
 }
 
+static enum err store_client_sums(struct database *db, const struct finish *finish)
+{
+	enum err err = ERR_OK;
+
+	for (const struct client_sums *c = finish->clients; c != NULL && err == ERR_OK; c = c->hh.next) {
+		for (int action = 0; action < ACTIONS && err == ERR_OK; action++) {
+			if (c->sums.orders[action] > 0 || c->sums.bytes[action] > 0)
+				err = customers_add_traffic(db, &c->client, finish->settlement.hour,
+							    (enum action)action, c->sums.bytes[action],
+							    c->sums.orders[action]);
+		}
+	}
+	return err;
+}
+
+static void forget_clients(struct finish *finish)
+{
+	struct client_sums *sums, *next;
+
+	HASH_ITER(hh, finish->clients, sums, next) {
+		HASH_DELETE(hh, finish->clients, sums);
+		free(sums);
+	}
+}
+
 static enum err count_all(struct database *db, void *arg)
 {
 	struct finish *finish = arg;
 	enum err err = ERR_OK;
 
-	(void)db;
 	memset(&finish->sums, 0, sizeof(finish->sums));
 	for (uint32_t i = 0; i < finish->count && err == ERR_OK; i++)
 		err = count_order(finish, &finish->orders[i]);
-	return err == ERR_OK ? store_sums(finish) : err;
+	if (err == ERR_OK)
+		err = store_sums(finish);
+	if (err == ERR_OK)
+		err = store_client_sums(db, finish);
+	forget_clients(finish);
+	return err;
 }
 
 static void answer_verdicts(struct finish *finish)

@@ -6,6 +6,7 @@
 #include "satellite/buckets.h"
 #include "satellite/clients.h"
 #include "satellite/commit.h"
+#include "satellite/customers.h"
 #include "satellite/listing.h"
 #include "satellite/losses.h"
 #include "satellite/objects.h"
@@ -27,6 +28,7 @@ static const struct verb table[] = {
 	{MSG_LIST_OBJECTS, VERB_CLIENT, listing_list},
 	{MSG_GET_SEGMENT, VERB_CLIENT, allocate_get_segment},
 	{MSG_REMOVE_OBJECT, VERB_CLIENT, objects_remove},
+	{MSG_ASK_ACCOUNT, VERB_CLIENT, customers_answer},
 };
 
 const struct verb *verbs_find(uint16_t type)

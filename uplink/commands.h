@@ -12,5 +12,6 @@ int command_stat(struct options *options);
 int command_copy(struct options *options);
 int command_cat(struct options *options);
 int command_remove(struct options *options);
+int command_usage(struct options *options);
 
 #endif

@@ -119,6 +119,16 @@ static const struct command commands[] = {
 	 .min_arguments = 1,
 	 .max_arguments = 1,
 	 .run = command_stat},
+	{.name = "usage",
+	 .help = "Print what is kept and was downloaded this month, and the quotas.",
+	 .arguments = "",
+	 .details = "Everything is counted in bytes of pieces, which are more than those of files by the redundancy. "
+		    "What is stored counts from an object's commit to its removal; downloads count when the nodes "
+		    "have settled them, within hours.",
+	 .options = COMMON " json",
+	 .min_arguments = 0,
+	 .max_arguments = 0,
+	 .run = command_usage},
 };
 
 static const struct program program = {

@@ -1,6 +1,7 @@
 """The satellite's own commands: what they print, refuse and leave alone, next to a running daemon and without one."""
 
 import json
+import os
 import re
 import urllib.error
 import urllib.request
@@ -121,3 +122,40 @@ def test_silent_node_goes_offline(network):
     net.set_ahead(4 * 3600)
     wait = {n["id"]: n for n in net.satellite.json("nodes")["nodes"]}
     assert not wait[gone.id]["online"]
+
+
+def test_usage_and_quotas(shared_network):
+    """A client sees what is counted of it, and is stopped at its quota, with words; the operator sets it."""
+    client = shared_network.client("customer")
+    satellite = shared_network.satellite
+    client.run("mb", "granary://metered")
+    before = {c["client"] for c in satellite.json("clients")["clients"]}
+    client.put(os.urandom(300_000), "granary://metered/a")
+    usage = json.loads(client.run("usage", "--json"))
+    assert usage["objects"] == 1 and usage["segments"] == 1
+    assert usage["stored"] >= 300_000 * 6 // 4  # six pieces of a quarter each
+    assert usage["storage_quota"] == usage["egress_quota"] == 0
+    mine = [c for c in satellite.json("clients")["clients"] if c["stored"] == usage["stored"]]
+    assert len(mine) == 1 and mine[0]["client"] in before
+    address = mine[0]["client"]
+
+    satellite.command("quota", address, "--storage", str(usage["stored"] + 1000))
+    with pytest.raises(CommandFailed) as refused:
+        client.put(os.urandom(300_000), "granary://metered/b")
+    assert "storage" in refused.value.err and "quota" in refused.value.err
+    satellite.command("quota", address, "--storage", "default", "--egress", "1000")
+    client.put(os.urandom(300_000), "granary://metered/b")
+    with pytest.raises(CommandFailed) as refused:
+        client.get("granary://metered/b")
+    assert "egress" in refused.value.err and "quota" in refused.value.err
+    shown = satellite.json("quota", address, "--egress", "0")
+    assert shown["egress_quota"] == 0 and shown["objects"] == 2
+    assert len(client.get("granary://metered/b")) == 300_000
+    assert "GB hours" in client.run("usage") and "metered" not in satellite.command("clients")
+    for words in (["nobody", "--storage", "1"], [address], [address, "--storage", "much"]):
+        with pytest.raises(CommandFailed) as refused:
+            satellite.command("quota", *words)
+        assert refused.value.status == 2
+    with pytest.raises(CommandFailed) as refused:
+        satellite.command("quota", "0x" + "11" * 20, "--storage", "1")
+    assert refused.value.status == 1

@@ -62,6 +62,7 @@ static const struct {
 	{84, "not_empty"},
 	{85, "name"},
 	{86, "conflict"},
+	{87, "quota"},
 };
 
 #define FIXED (sizeof(fixed) / sizeof(fixed[0]))

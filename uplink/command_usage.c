@@ -1,0 +1,83 @@
+/* granary usage: what the satellite has counted of us this month. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "uplink/client.h"
+#include "uplink/commands.h"
+#include "uplink/metadata.h"
+
+struct asking {
+	struct client *client;
+	struct msg_account account;
+};
+
+static bool on_account(const struct message *message, enum err err, const char *why, void *arg)
+{
+	struct asking *asking = arg;
+
+	if (message != NULL)
+		asking->account = message->account;
+	client_finish(asking->client, err, why);
+	return false;
+}
+
+static void print_json(const struct msg_account *a)
+{
+	json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "from",
+				 (json_int_t)a->from, "until", (json_int_t)a->until, "objects", (json_int_t)a->objects,
+				 "segments", (json_int_t)a->segments, "stored", (json_int_t)a->stored, "uploading",
+				 (json_int_t)a->uploading, "reserved", (json_int_t)a->reserved, "byte_hours",
+				 (json_int_t)(a->byte_seconds / 3600), "egress", (json_int_t)a->egress, "allocated",
+				 (json_int_t)a->allocated, "downloads", (json_int_t)a->downloads, "storage_quota",
+				 (json_int_t)a->storage_quota, "egress_quota", (json_int_t)a->egress_quota);
+
+	json_dumpf(json, stdout, JSON_INDENT(2));
+	printf("\n");
+	json_decref(json);
+}
+
+/* "   of 1.00 TB", or nothing without a quota. */
+static void print_line(const char *name, uint64_t bytes, uint64_t quota)
+{
+	char size[16], of[16];
+
+	printf("%-12s %10s", name, option_print_size(bytes, size));
+	if (quota > 0)
+		printf("  of %s", option_print_size(quota, of));
+	printf("\n");
+}
+
+static void print_account(const struct msg_account *a)
+{
+	char from[32], until[32];
+
+	printf("%s to %s UTC\n", client_print_time(a->from, from), client_print_time(a->until, until));
+	printf("%-12s %10" PRIu64 "  in %" PRIu64 " segments\n", "objects", a->objects, a->segments);
+	print_line("stored", a->stored, a->storage_quota);
+	if (a->uploading + a->reserved > 0)
+		print_line("uploading", a->uploading + a->reserved, 0);
+	printf("%-12s %10.3f  GB hours this month\n", "storage", (double)(a->byte_seconds / 3600) / 1e9);
+	print_line("downloaded", a->egress, a->egress_quota);
+	if (a->allocated > 0)
+		print_line("allocated", a->allocated, 0);
+}
+
+int command_usage(struct options *options)
+{
+	struct message ask = {.type = MSG_ASK_ACCOUNT};
+	struct client client;
+	struct asking asking = {.client = &client};
+	int status = client_open(options, &client);
+
+	if (status != 0)
+		return status;
+	metadata_ask(client.uplink->metadata, &ask, MSG_ACCOUNT, on_account, &asking);
+	if (client_wait(&client) != ERR_OK)
+		status = client_fail(&client, "cannot ask for the usage");
+	else if (option_flag(options, "json"))
+		print_json(&asking.account);
+	else
+		print_account(&asking.account);
+	return client_close(&client, status);
+}
