@@ -34,6 +34,7 @@ struct store {
 	struct keeper *keeper;
 	struct transfer_log *log;
 	struct upkeep *upkeep;
+	struct compact *compact;
 };
 
 /* Save SUPER with the numbers used so far; a failure turns the store read-only. */

@@ -376,6 +376,23 @@ bool index_mark(struct index *index, uint64_t hash, const struct index_spot *at,
 	return found;
 }
 
+bool index_move(struct index *index, uint64_t hash, const struct index_spot *from, const struct index_spot *to,
+		struct index_place *ret)
+{
+	struct table *table = enter(index, hash);
+	uint32_t at = position_of(table, hash, from->segment, from->offset);
+	bool found = at < table->room;
+
+	if (found) {
+		index_unpack(slot_at(table, at), ret);
+		ret->segment = to->segment;
+		ret->offset = to->offset;
+		rewrite(index, table, at, index_pack(hash, ret));
+	}
+	leave(index, hash);
+	return found;
+}
+
 bool index_get(struct index *index, uint64_t hash, const struct index_spot *at, struct index_place *ret)
 {
 	struct table *table = enter(index, hash);

@@ -78,6 +78,10 @@ bool index_mark(struct index *index, uint64_t hash, const struct index_spot *at,
 		struct index_place *ret);
 /* The slot that stands there; false when there is none. */
 bool index_get(struct index *index, uint64_t hash, const struct index_spot *at, struct index_place *ret);
+/* The slot's record was copied: let it name the new place, and keep all else that it says. False when it is not there
+ * (any more); else *ret is the slot as it is now. */
+bool index_move(struct index *index, uint64_t hash, const struct index_spot *from, const struct index_spot *to,
+		struct index_place *ret);
 /* Whether the piece at this place is the live one. */
 bool index_has(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset);
 

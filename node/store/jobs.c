@@ -3,6 +3,9 @@
 
 #include <stddef.h>
 
+#include "node/store/compact.h"
+
 const struct upkeep_job store_jobs[] = {
+	{"compact", 10, compact_step},
 	{NULL, 0, NULL},
 };

@@ -186,7 +186,7 @@ enum err marks_write(struct store *store, const struct marked *what, const struc
 		free(mark);
 		return err;
 	}
-	segments_pin(store->segments, what->segment->number);
+	segments_pin_again(what->segment);
 	mark->record.sequence = sequence_take(&store->sequence, &mark->ticket);
 	mark->commit.settle = settle;
 	mark->commit.segment = mark->extent.segment;

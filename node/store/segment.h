@@ -105,13 +105,13 @@ struct segment_bytes {
 };
 
 /*
- * One segment of an open store. Guarded by the lock of the set that it belongs to (segments.h), but for id, number,
- * kind, class and fd, which never change.
+ * One segment of an open store. Guarded by the lock of the set that it belongs to (segments.h), but for id, kind, class
+ * and fd, which never change, and number, which changes when it is unlinked.
  */
 struct segment {
 	struct segment *next; /* in the set's list of those that take records */
 	uint32_t id;
-	uint32_t number; /* its row in the set's table; what index slots hold */
+	atomic_uint number; /* its row in the set's table; what index slots hold */
 	enum segment_kind kind;
 	uint32_t class;
 	int fd;
@@ -132,6 +132,9 @@ struct segment {
 	uint16_t reap_day; /* before this day nothing here expires or leaves the trash; 0: not known */
 	struct segment_bytes bytes;
 	struct segment_trailer trailer; /* once sealed */
+	bool drained;			/* compaction copied all that was live in it */
+	uint32_t kept;			/* compaction could not read all of it: its live pieces then, + 1; else 0 */
+	uint64_t reviewed;		/* segments unlinked before its tombstones were last looked at, + 1; 0: never */
 	uint64_t group;			/* the committer's: the last group that synced it */
 	atomic_uint pins;		/* one of the set, one of each reader; the last one out closes the file */
 };

@@ -7,39 +7,10 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
-#include "node/store/index.h"
 #include "node/store/room.h"
+#include "node/store/segments_private.h"
 
-#define CHUNK 1024
-#define CHUNKS (INDEX_SEGMENTS / CHUNK)
 #define TRANSFERS_MOST (16u << 20) /* bytes of a segment of the transfer log */
-
-struct segments {
-	const struct seam *seam;
-	struct health *health;
-	struct sequence *sequence;
-	char *dirs[SEGMENT_KINDS];
-	struct store_id store;
-	struct record_secret secret;
-	uint32_t sizes[SEGMENT_KINDS]; /* of new segments */
-	uint64_t allocation;
-
-	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a segment was made or sealed, or could not be; a job is done */
-	pthread_cond_t work;	/* for the keeper */
-	struct segment *takers; /* open and closing ones of all kinds, oldest first */
-	struct segment *open[SEGMENT_KINDS];
-	struct segment *spares[SEGMENT_KINDS];
-	bool making[SEGMENT_KINDS]; /* somebody makes the next one */
-	bool spare_refused;	    /* no room for a spare when last tried */
-	bool working;		    /* the keeper is */
-	bool finishing;
-	uint32_t next_id;
-	uint32_t rows;	   /* in use, below */
-	uint64_t files;	   /* bytes of all */
-	uint64_t promised; /* bytes of those being made */
-	_Atomic(struct segment **) chunks[CHUNKS];
-};
 
 struct segments *segments_new(const struct segments_config *config)
 {
@@ -120,7 +91,10 @@ void segments_add(struct segments *set, struct segment *segment)
 {
 	pthread_mutex_lock(&set->lock);
 	add_locked(set, segment);
-	if (segment->state == SEGMENT_SPARE) {
+	if (segment->state == SEGMENT_SPARE && set->emergency == NULL && segment->kind == SEGMENT_PIECES &&
+	    segment->size == set->sizes[SEGMENT_PIECES]) {
+		set->emergency = segment;
+	} else if (segment->state == SEGMENT_SPARE) {
 		segment->next = set->spares[segment->kind];
 		set->spares[segment->kind] = segment;
 	}
@@ -145,14 +119,14 @@ uint32_t segments_next_id(struct segments *set)
 	return id;
 }
 
-static uint64_t growth_locked(const struct segments *set)
+uint64_t segments_growth_locked(const struct segments *set)
 {
 	uint64_t used = set->files + set->promised + set->sizes[SEGMENT_TRANSFERS];
 
 	return used < set->allocation ? set->allocation - used : 0;
 }
 
-static void add_taker(struct segments *set, struct segment *segment, enum segment_state state)
+void segments_add_taker(struct segments *set, struct segment *segment, enum segment_state state)
 {
 	struct segment **end = &set->takers;
 
@@ -172,13 +146,14 @@ static void remove_taker(struct segments *set, struct segment *segment)
 	*at = segment->next;
 }
 
-/* Make the file of a new segment; gives up the lock meanwhile. */
-static enum err make_unlocked(struct segments *set, enum segment_kind kind, uint32_t size, struct segment **ret)
+enum err segments_make_locked(struct segments *set, enum segment_kind kind, uint32_t class, uint32_t size,
+			      struct segment **ret)
 {
 	struct segment_header header = {
 		.store = set->store,
 		.secret = set->secret,
 		.kind = kind,
+		.class = class,
 		.id = set->next_id++,
 		.size = size,
 		.created = clock_wall(),
@@ -229,11 +204,11 @@ static enum err make_large(struct segments *set, enum segment_kind kind, uint32_
 	struct segment *segment;
 	enum err err;
 
-	if (!urgent && size > growth_locked(set))
+	if (!urgent && size > segments_growth_locked(set))
 		return ERR_FULL;
-	err = make_unlocked(set, kind, size, &segment);
+	err = segments_make_locked(set, kind, 0, size, &segment);
 	if (err == ERR_OK)
-		add_taker(set, segment, SEGMENT_CLOSING);
+		segments_add_taker(set, segment, SEGMENT_CLOSING);
 	return err;
 }
 
@@ -244,42 +219,51 @@ static enum err open_another(struct segments *set, enum segment_kind kind, uint3
 	struct segment *segment;
 	enum err err = ERR_OK;
 
-	if (size < SEGMENT_LEAST_ROOM + len)
-		return make_large(set, kind, len, urgent);
 	if (set->making[kind]) {
 		pthread_cond_wait(&set->changed, &set->lock);
 		return ERR_OK;
 	}
+	/* An upload opens no segment while there is none for emergencies. */
+	if (kind == SEGMENT_PIECES && !urgent && set->emergency == NULL)
+		return segments_make_emergency(set);
+	if (size < SEGMENT_LEAST_ROOM + len)
+		return make_large(set, kind, len, urgent);
 	segment = take_spare(set, kind, len);
 	if (segment == NULL) {
-		if (kind == SEGMENT_PIECES && !urgent && size > growth_locked(set))
+		if (kind == SEGMENT_PIECES && size > segments_growth_locked(set))
 			return ERR_FULL;
 		set->making[kind] = true;
-		err = make_unlocked(set, kind, size, &segment);
+		err = segments_make_locked(set, kind, 0, size, &segment);
 		set->making[kind] = false;
 		pthread_cond_broadcast(&set->changed);
 	}
 	if (err != ERR_OK)
 		return err;
 	close_open(set, kind);
-	add_taker(set, segment, SEGMENT_OPEN);
+	segments_add_taker(set, segment, SEGMENT_OPEN);
 	set->open[kind] = segment;
 	pthread_cond_signal(&set->work); /* the spare is used up */
 	return ERR_OK;
 }
 
+bool segments_take_in(struct segment *segment, uint32_t len, struct extent *ret)
+{
+	if (!room_take(segment, len, &ret->offset))
+		return false;
+	ret->segment = segment;
+	ret->len = len;
+	segment->on_the_way++;
+	segment->bytes.reserved += len;
+	return true;
+}
+
 static bool take_room(struct segments *set, enum segment_kind kind, uint32_t len, struct extent *ret)
 {
 	for (struct segment *segment = set->takers; segment != NULL; segment = segment->next) {
-		if (segment->kind != kind || segment->state == SEGMENT_SEALING)
+		if (segment->kind != kind || segment->state == SEGMENT_SEALING || segment == set->target)
 			continue;
-		if (!room_take(segment, len, &ret->offset))
-			continue;
-		ret->segment = segment;
-		ret->len = len;
-		segment->on_the_way++;
-		segment->bytes.reserved += len;
-		return true;
+		if (segments_take_in(segment, len, ret))
+			return true;
 	}
 	return false;
 }
@@ -297,6 +281,8 @@ enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t
 		else
 			err = open_another(set, kind, len, urgent);
 	}
+	if (err == ERR_FULL && urgent && kind == SEGMENT_PIECES)
+		err = segments_take_urgent(set, len, ret);
 	pthread_mutex_unlock(&set->lock);
 	return err;
 }
@@ -337,15 +323,21 @@ void segments_shorten(struct segments *set, struct extent *extent, uint32_t len)
 void segments_settle(struct segments *set, const struct extent *extent, const struct record *record)
 {
 	struct segment_entry entry = segment_entry_of(record, extent->offset);
+
+	segments_settle_entry(set, extent, &entry);
+}
+
+void segments_settle_entry(struct segments *set, const struct extent *extent, const struct segment_entry *entry)
+{
 	struct segment *segment = extent->segment;
 
 	pthread_mutex_lock(&set->lock);
-	segment_add_entry(segment, &entry);
+	segment_add_entry(segment, entry);
 	segment->bytes.reserved -= extent->len;
 	segment->bytes.overhead += extent->len;
-	if (record->type == RECORD_PIECE) {
-		segment->bytes.overhead -= record->size;
-		segment->bytes.live += record->size;
+	if (entry->type == RECORD_PIECE) {
+		segment->bytes.overhead -= entry->size;
+		segment->bytes.live += entry->size;
 		segment->pieces++;
 	}
 	arrived(set, segment);
@@ -395,6 +387,11 @@ void segments_pin(void *set, uint32_t number)
 	struct segment *segment = segments_row(set, number);
 
 	assert(segment != NULL);
+	atomic_fetch_add(&segment->pins, 1);
+}
+
+void segments_pin_again(struct segment *segment)
+{
 	atomic_fetch_add(&segment->pins, 1);
 }
 
@@ -480,6 +477,17 @@ static bool ends_before(const struct segment *segment, uint64_t sequence)
 	       segment->trailer.last_sequence <= sequence;
 }
 
+bool segments_begins_after(struct segments *set, struct segment *segment, uint64_t sequence)
+{
+	bool result;
+
+	pthread_mutex_lock(&set->lock);
+	result = segment->state == SEGMENT_SEALED && segment->entries == NULL &&
+		 segment->trailer.first_sequence > sequence;
+	pthread_mutex_unlock(&set->lock);
+	return result;
+}
+
 bool segments_ends_before(struct segments *set, struct segment *segment, uint64_t sequence)
 {
 	bool result;
@@ -509,17 +517,26 @@ enum err segments_unlink(struct segments *set, struct segment *segment)
 
 	segment_path(set->dirs[segment->kind], segment->id, path);
 	err = seam_unlink_file(set->seam, path);
-	if (err != ERR_OK)
+	if (err != ERR_OK) {
+		health_fail(set->health, "removing", segment->id, err);
 		return err;
+	}
 	pthread_mutex_lock(&set->lock);
 	assert(segment->state == SEGMENT_SEALED);
 	set_row(set, segment->number, NULL);
+	/* Whoever still has it pinned and looks for its slots must find none: the row will be another's. */
+	atomic_store(&segment->number, INDEX_SEGMENTS);
 	set->files -= segment->size;
+	set->unlinked++;
 	set->spare_refused = false;
 	pthread_cond_signal(&set->work);
 	pthread_mutex_unlock(&set->lock);
+	/* Records in it must not come back after others forgot that they were deleted. */
+	err = seam_sync_directory(set->seam, set->dirs[segment->kind]);
+	if (err != ERR_OK)
+		health_fail(set->health, "syncing the directory after", segment->id, err);
 	segments_unpin(set, segment);
-	return ERR_OK;
+	return err;
 }
 
 void segments_space(struct segments *set, struct segments_space *ret)
@@ -540,11 +557,11 @@ void segments_space(struct segments *set, struct segments_space *ret)
 		sum.pieces += segment->pieces;
 		sum.trashed += segment->trashed;
 		sum.free += segment_free_bytes(segment);
-		if (segment->kind == SEGMENT_PIECES)
+		if (segment->kind == SEGMENT_PIECES && segment != set->emergency && segment != set->target)
 			sum.free_pieces += segment_free_bytes(segment);
 	}
 	sum.files = set->files;
-	sum.growth = growth_locked(set);
+	sum.growth = segments_growth_locked(set);
 	pthread_mutex_unlock(&set->lock);
 	*ret = sum;
 }
@@ -561,7 +578,7 @@ static struct segment *find_sealable(struct segments *set)
 static bool wants_spare(const struct segments *set)
 {
 	return !set->finishing && !set->spare_refused && !set->making[SEGMENT_PIECES] &&
-	       set->spares[SEGMENT_PIECES] == NULL && set->sizes[SEGMENT_PIECES] <= growth_locked(set);
+	       set->spares[SEGMENT_PIECES] == NULL && set->sizes[SEGMENT_PIECES] <= segments_growth_locked(set);
 }
 
 enum segments_job segments_wait_job(struct segments *set, struct segment **ret)
@@ -580,7 +597,7 @@ enum segments_job segments_wait_job(struct segments *set, struct segment **ret)
 			job = SEGMENTS_SEAL;
 			break;
 		}
-		if (!health_failed(set->health) && wants_spare(set)) {
+		if (!health_failed(set->health) && (segments_wants_emergency(set) || wants_spare(set))) {
 			job = SEGMENTS_MAKE_SPARE;
 			break;
 		}
@@ -664,8 +681,11 @@ void segments_make_spare(struct segments *set)
 	struct segment *spare;
 
 	pthread_mutex_lock(&set->lock);
-	if (wants_spare(set)) {
-		if (make_unlocked(set, SEGMENT_PIECES, set->sizes[SEGMENT_PIECES], &spare) == ERR_OK) {
+	if (segments_wants_emergency(set)) {
+		if (segments_make_emergency(set) != ERR_OK)
+			set->spare_refused = true;
+	} else if (wants_spare(set)) {
+		if (segments_make_locked(set, SEGMENT_PIECES, 0, set->sizes[SEGMENT_PIECES], &spare) == ERR_OK) {
 			spare->next = set->spares[SEGMENT_PIECES];
 			set->spares[SEGMENT_PIECES] = spare;
 		} else {
@@ -681,6 +701,7 @@ void segments_finish(struct segments *set)
 	pthread_mutex_lock(&set->lock);
 	for (int kind = SEGMENT_PIECES; kind < SEGMENT_KINDS; kind++)
 		close_open(set, (enum segment_kind)kind);
+	segments_close_target_locked(set);
 	set->finishing = true;
 	pthread_cond_signal(&set->work);
 	pthread_mutex_unlock(&set->lock);
@@ -699,7 +720,8 @@ bool segments_all_sealed(struct segments *set)
 void segments_wait_idle(struct segments *set)
 {
 	pthread_mutex_lock(&set->lock);
-	while (!health_failed(set->health) && (set->working || find_sealable(set) != NULL || wants_spare(set)))
+	while (!health_failed(set->health) && (set->working || find_sealable(set) != NULL || wants_spare(set) ||
+					       segments_wants_emergency(set)))
 		pthread_cond_wait(&set->changed, &set->lock);
 	pthread_mutex_unlock(&set->lock);
 }

@@ -46,8 +46,8 @@ struct extent {
 	uint32_t offset;
 	uint32_t len;
 };
-/* ERR_FULL when neither segments nor allocation nor disk have room; ERR_READ_ONLY. `urgent` may pass the allocation
- * by a segment: deleting must work in a full store. */
+/* ERR_FULL when neither segments nor allocation nor disk have room; ERR_READ_ONLY. `urgent` gets
+ * room where there is none for uploads, see below: deleting must work in a full store. */
 enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent,
 			  struct extent *ret) WARN_UNUSED;
 /* The extent is not wanted after all. Whatever head was written there must have been wiped before. */
@@ -56,12 +56,16 @@ void segments_release(struct segments *set, const struct extent *extent);
 void segments_shorten(struct segments *set, struct extent *extent, uint32_t len);
 /* The record that stands there is durable. */
 void segments_settle(struct segments *set, const struct extent *extent, const struct record *record);
+/* The same for a copy, which the footer is to name like this; entry->offset is the extent's. */
+void segments_settle_entry(struct segments *set, const struct extent *extent, const struct segment_entry *entry);
 /* The piece whose slot this was died, in the trash or not; `extent` bytes are dead. */
 void segments_bury(struct segments *set, struct segment *segment, const struct index_place *gone, uint32_t extent);
 /* The slot, as it was before, was changed like this: into the trash or out of it. */
 void segments_note_mark(struct segments *set, struct segment *segment, const struct index_place *before,
 			const struct index_change *change);
 
+/* One pin more on a segment that the caller has pinned. */
+void segments_pin_again(struct segment *segment);
 /* Pin the segment of a row of the table; it must be known to be in use. Takes the set as void * for index_find. */
 void segments_pin(void *set, uint32_t number);
 struct segment *segments_row(struct segments *set, uint32_t number);
@@ -74,12 +78,39 @@ void segments_unlist(struct segments *set, struct segment **list, size_t count);
 /* The settled records of a segment, a copy in new memory. ERR_CORRUPT, ERR_IO. */
 enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret,
 			  size_t *ret_count) WARN_UNUSED;
+/* Sealed, and all records in it have numbers above `sequence`. */
+bool segments_begins_after(struct segments *set, struct segment *segment, uint64_t sequence);
 /* Sealed, and no record in it has a number above `sequence`. */
 bool segments_ends_before(struct segments *set, struct segment *segment, uint64_t sequence);
 /* … and all of them expired before that time, Unix seconds. */
 bool segments_is_over(struct segments *set, struct segment *segment, uint64_t sequence, uint64_t expired_before);
-/* Take a sealed segment out of the table and unlink its file; readers keep it until they are done. */
+/* Take a sealed segment out of the table and unlink its file, durably; readers keep it until they are done. A failure
+ * turns the store read-only. */
 enum err segments_unlink(struct segments *set, struct segment *segment) WARN_UNUSED;
+
+/*
+ * Compaction's segment, the target. Copies are not mixed with uploads: they are old and live long, and uploads must not
+ * wait for their syncs. One at a time is open; it has the class of the segments copied from. When it cannot be made the
+ * emergency segment becomes it: a spare kept from the beginning, so that deletes and compaction work on a full disk,
+ * where tombstones go into the target too.
+ */
+/* Room for a copy in the target, which is made if need be. ERR_FULL; ERR_READ_ONLY; ERR_RANGE for a record larger than
+ * any target. */
+enum err segments_reserve_copy(struct segments *set, uint32_t class, uint32_t len, struct extent *ret) WARN_UNUSED;
+/* Which segment is to be compacted next. */
+struct segments_wish {
+	/* Percent of a segment's bytes that must be dead for it to count; 0: half, less when much is dead in all or
+	 * room is short. */
+	unsigned least;
+};
+/* The one that promises most room for the least copying, older ones first; pinned. NULL when none is worth it. */
+struct segment *segments_choose(struct segments *set, const struct segments_wish *wish);
+/* Something in this sealed segment is needed and cannot be read: it stays until a piece in it died. */
+void segments_keep(struct segments *set, struct segment *segment);
+/* Its tombstones were looked at, and too few of them can go. */
+void segments_note_review(struct segments *set, struct segment *segment);
+/* Whether all that was live in it has moved away; if so it is not chosen again. */
+bool segments_drain(struct segments *set, struct segment *segment);
 
 /* Bytes of all files, by what they are for: live + trash + overhead + reserved + dead + free == files. */
 struct segments_space {

@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
+#include "node/store/compact.h"
 #include "node/store/engine.h"
 #include "node/store/jobs.h"
 #include "node/store/recovery.h"
@@ -249,7 +250,8 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
 	store->log = transfer_log_start(store);
-	upkeep_start(store->upkeep);
+	if (!store->options.no_upkeep)
+		upkeep_start(store->upkeep);
 	return ERR_OK;
 }
 
@@ -257,6 +259,7 @@ static void free_store(struct store *store)
 {
 	if (store->super_fd >= 0)
 		store->seam->close(store->seam, store->super_fd);
+	compact_free(store->compact);
 	segments_free(store->segments);
 	index_free(store->index);
 	if (store->lock_fd >= 0)
@@ -286,6 +289,7 @@ enum err store_open(const char *dir, const struct store_options *options, const 
 	claims_init(&store->claims);
 	heads_init(&store->heads);
 	store->upkeep = upkeep_new(store_jobs, store);
+	store->compact = compact_new(store);
 	err = join(dir, "store", store->dir, sizeof(store->dir), why);
 	if (err == ERR_OK) {
 		snprintf(store->pieces_dir, sizeof(store->pieces_dir), "%s/segments", store->dir);
@@ -305,6 +309,8 @@ void store_close(struct store *store)
 	if (store == NULL)
 		return;
 	upkeep_stop(store->upkeep);
+	compact_free(store->compact);
+	store->compact = NULL;
 	transfer_log_stop(store->log);
 	committer_stop(store->committer);
 	segments_finish(store->segments);

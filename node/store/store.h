@@ -119,6 +119,21 @@ enum err store_restore(struct store *store, const struct store_key *key, void (*
 enum err store_each(struct store *store, bool (*each)(void *arg, const struct store_key *key, uint64_t size),
 		    void *arg) WARN_UNUSED;
 
+/*
+ * Compaction gives the room of dead records back: what is live in the segment that promises most moves to another one,
+ * and its file is unlinked. A thread of the store's own does it step by step; these are for doing it at once.
+ */
+struct store_compacted {
+	uint64_t copied;   /* bytes of records that were written again */
+	uint64_t freed;	   /* bytes of files that were unlinked */
+	uint64_t segments; /* how many files those are */
+	uint64_t bad;	   /* records that are needed and cannot be read: they stay, and their segments with them */
+	bool more;	   /* another step may find something to do */
+};
+/* One step: a few megabytes at most. A segment counts when `least` percent of it are dead; 0: as the store does by
+ * itself. *ret is what this step did. ERR_READ_ONLY; ERR_FULL when there is no room even for that. */
+enum err store_compact_step(struct store *store, unsigned least, struct store_compacted *ret) WARN_UNUSED;
+
 /* Bytes; live + trash + dead + overhead + reserved + free is what the segment files take. */
 struct store_space {
 	uint64_t allocation;

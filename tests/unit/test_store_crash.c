@@ -542,7 +542,7 @@ static size_t plant(struct world *w, uint8_t *payload, size_t len, uint32_t segm
 	size_t planted = 0;
 
 	fault_peek(w->fault, "//store/SUPER", 40, real.b, sizeof(real.b));
-	fault_peek(w->fault, "//store/segments/00000001.seg", SEGMENT_HEADER, seen, sizeof(seen));
+	fault_peek(w->fault, "//store/segments/00000002.seg", SEGMENT_HEADER, seen, sizeof(seen));
 	fake.head = record_head_of_piece(1);
 	fake.extent = record_extent(fake.head, fake.size);
 	for (size_t at = 0; at + 1024 <= len; at += 1024, planted++) {
@@ -594,11 +594,11 @@ static void test_planted_heads_are_not_found(void **state)
 	assert_int_equal(store_init("/", ALLOCATION, SEGMENT_LEAST, fault_seam(w.fault), (char[STORE_MESSAGE]){0}),
 			 ERR_OK);
 	assert_int_equal(open_world(&w), ERR_OK);
-	segments_wait_idle(w.store->segments); /* the spare is segment 1 */
+	segments_wait_idle(w.store->segments); /* the first is for emergencies, the spare is segment 2 */
 	assert_int_equal(pieces_put(w.store, 1, 1, 1000, 0), ERR_OK);
 	head_at = SEGMENT_HEADER + record_extent(record_head_of_piece(1), 1000);
 	payload_at = head_at + record_head_of_piece(tree_blocks(len));
-	assert_true(plant(&w, payload, len, 1, payload_at) > 200);
+	assert_true(plant(&w, payload, len, 2, payload_at) > 200);
 	assert_int_equal(store_put_begin(w.store, 0, &allocation, &signature, &hash, &upload), ERR_OK);
 	for (size_t at = 0; at < len; at += TREE_BLOCK)
 		assert_int_equal(store_put_block(upload, payload + at, len - at < TREE_BLOCK ? len - at : TREE_BLOCK),
@@ -612,7 +612,7 @@ static void test_planted_heads_are_not_found(void **state)
 
 	after.store = NULL;
 	after.fault = fault_image(w.fault, FAULT_ALL, 0);
-	fault_poke(after.fault, "//store/segments/00000001.seg", head_at, zeros, sizeof(zeros));
+	fault_poke(after.fault, "//store/segments/00000002.seg", head_at, zeros, sizeof(zeros));
 	assert_int_equal(open_world(&after), ERR_OK);
 	assert_int_equal(pieces_check(after.store, 1, 1, 1000), ERR_OK);
 	assert_int_equal(pieces_check(after.store, 2, 1, 5000), ERR_OK);

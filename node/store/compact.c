@@ -1,0 +1,274 @@
+/* One segment at a time, from choice to unlink. */
+#include "node/store/compact.h"
+
+#include <stdlib.h>
+
+#include "common/memory.h"
+#include "node/store/copy.h"
+#include "node/store/tombstones.h"
+
+#define WORTH 10 /* percent of a segment that must come free, once its tombstones are looked at */
+
+struct compact {
+	struct store *store;
+	unsigned least;		/* percent, of whoever asked */
+	struct segment *source; /* pinned; NULL: none is under way */
+	struct copy *copy;
+	struct segment_entry *entries; /* the source's, by offset once the tombstones are known */
+	size_t count;
+	size_t next; /* the first that was not copied */
+	struct tombstones tombstones;
+	bool known; /* which of them are needed */
+	bool bad;   /* something could not be read */
+	struct store_compacted done;
+};
+
+struct compact *compact_new(struct store *store)
+{
+	struct compact *compact = memory_new(1, sizeof(*compact));
+
+	compact->store = store;
+	return compact;
+}
+
+/* Done with the source, whatever became of it. */
+static void drop_source(struct compact *compact)
+{
+	if (compact->source == NULL)
+		return;
+	tombstones_free(compact->store, &compact->tombstones);
+	segments_unpin(compact->store->segments, compact->source);
+	copy_free(compact->copy);
+	free(compact->entries);
+	compact->source = NULL;
+	compact->copy = NULL;
+	compact->entries = NULL;
+}
+
+void compact_free(struct compact *compact)
+{
+	if (compact == NULL)
+		return;
+	drop_source(compact);
+	free(compact);
+}
+
+static bool speaks_of_trash(const struct segment_entry *entry)
+{
+	return entry->type == RECORD_TRASH || entry->type == RECORD_RESTORE;
+}
+
+/* Of several trash and restore records of one key the last one counts. */
+static void drop_overruled(struct segment_entry *entries, size_t count)
+{
+	struct segment_entry *last = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!speaks_of_trash(&entries[i]))
+			continue;
+		if (last != NULL && last->satellite == entries[i].satellite &&
+		    bytes32_equal(&last->piece, &entries[i].piece))
+			last->type = RECORD_PAD;
+		last = &entries[i];
+	}
+}
+
+static void keep_source(struct compact *compact)
+{
+	segments_keep(compact->store->segments, compact->source);
+	drop_source(compact);
+}
+
+/* False when there is nothing to do. */
+static bool take_source(struct compact *compact)
+{
+	struct store *store = compact->store;
+	struct segments_wish wish = {compact->least};
+
+	compact->source = segments_choose(store->segments, &wish);
+	if (compact->source == NULL)
+		return false;
+	compact->next = 0;
+	compact->known = false;
+	compact->bad = false;
+	if (segments_entries(store->segments, compact->source, &compact->entries, &compact->count) != ERR_OK) {
+		compact->entries = NULL;
+		compact->done.bad++;
+		keep_source(compact);
+		return true;
+	}
+	drop_overruled(compact->entries, compact->count);
+	tombstones_init(store, compact->source, compact->entries, compact->count, &compact->tombstones);
+	compact->copy = copy_new(store);
+	return true;
+}
+
+static int compare_offsets(const void *left, const void *right)
+{
+	const struct segment_entry *a = left, *b = right;
+
+	return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+/* Whether the store still needs this record. */
+static bool is_needed(const struct compact *compact, const struct segment_entry *entry)
+{
+	struct index *index = compact->store->index;
+	uint64_t hash = index_hash(index, entry->satellite, &entry->piece);
+	struct index_place places[INDEX_MATCHES];
+
+	if (entry->type == RECORD_PIECE)
+		return index_has(index, hash, compact->source->number, entry->offset);
+	if (entry->type == RECORD_TOMBSTONE)
+		return tombstones_needs(&compact->tombstones, entry);
+	return speaks_of_trash(entry) && index_find(index, hash, NULL, NULL, places) > 0;
+}
+
+/* What would be written again, if all of it were copied. */
+static uint64_t needed_bytes(const struct compact *compact)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < compact->count; i++) {
+		const struct segment_entry *entry = &compact->entries[i];
+
+		if (is_needed(compact, entry))
+			sum += entry->type == RECORD_PIECE ? entry->extent :
+							     record_head_of((enum record_type)entry->type);
+	}
+	return sum;
+}
+
+/* The tombstones were the reason for choosing it, perhaps, and they must stay. */
+static bool is_worth_it(const struct compact *compact)
+{
+	unsigned least = compact->least > 0 && compact->least < WORTH ? compact->least : WORTH;
+	uint64_t size = compact->source->size, needed = needed_bytes(compact);
+
+	return size * 8 < compact->store->super.segment_size || (size - needed) * 100 >= size * least;
+}
+
+/* All tombstones were looked for: go on, or leave the segment alone. */
+static void begin_copying(struct compact *compact)
+{
+	if (!is_worth_it(compact)) {
+		segments_note_review(compact->store->segments, compact->source);
+		drop_source(compact);
+		return;
+	}
+	if (compact->count > 0)
+		qsort(compact->entries, compact->count, sizeof(*compact->entries), compare_offsets);
+	compact->known = true;
+}
+
+/* Nothing in the source is needed any more. */
+static enum err finish_source(struct compact *compact)
+{
+	struct store *store = compact->store;
+	struct segment *source = compact->source;
+	uint32_t size = source->size;
+	enum err err = ERR_OK;
+
+	if (compact->bad) {
+		keep_source(compact);
+		return ERR_OK;
+	}
+	/* Its numbers must never be given out again. */
+	if (segments_drain(store->segments, source))
+		err = store_save_super(store);
+	if (err == ERR_OK && source->drained) {
+		err = segments_unlink(store->segments, source);
+		if (err == ERR_OK) {
+			compact->done.freed += size;
+			compact->done.segments++;
+		}
+	}
+	drop_source(compact);
+	return err == ERR_OK ? ERR_OK : ERR_READ_ONLY;
+}
+
+/* A batch, of what fits into the budget: each byte is read, written and read back. */
+static enum err copy_some(struct compact *compact, uint64_t *budget)
+{
+	uint64_t cost = 0, copied;
+	enum err err = ERR_OK, written;
+
+	copy_begin(compact->copy, compact->source);
+	for (; compact->next < compact->count && cost < *budget; compact->next++) {
+		const struct segment_entry *entry = &compact->entries[compact->next];
+
+		if (!is_needed(compact, entry))
+			continue;
+		if (!copy_has_room(compact->copy, entry))
+			break;
+		err = copy_add(compact->copy, entry);
+		if (err == ERR_CORRUPT || err == ERR_IO) {
+			compact->bad = true;
+			compact->done.bad++;
+			err = ERR_OK;
+		}
+		if (err != ERR_OK)
+			break;
+		cost += 3ull * (entry->type == RECORD_PIECE ? entry->extent : RECORD_UNIT);
+	}
+	written = copy_finish(compact->copy, &copied);
+	if (written != ERR_OK)
+		return written;
+	compact->done.copied += copied;
+	*budget -= cost < *budget ? cost : *budget;
+	return err;
+}
+
+/* Until the budget is used up, a batch is written, or there is nothing to do. */
+static enum err run_step(struct compact *compact, uint64_t *budget, bool *ret_more)
+{
+	struct store *store = compact->store;
+	enum err err = ERR_OK;
+
+	*ret_more = false;
+	if (health_failed(&store->health))
+		return ERR_READ_ONLY;
+	if (compact->source == NULL && !take_source(compact))
+		return ERR_OK;
+	*ret_more = true;
+	while (compact->source != NULL && !compact->known && *budget > 0) {
+		if (!tombstones_search(store, &compact->tombstones, budget))
+			begin_copying(compact);
+	}
+	if (compact->source == NULL || !compact->known)
+		return ERR_OK;
+	err = copy_some(compact, budget);
+	if (err == ERR_OK && compact->next == compact->count)
+		err = finish_source(compact);
+	if (err != ERR_OK) {
+		drop_source(compact);
+		*ret_more = false;
+	}
+	return err;
+}
+
+enum upkeep_turn compact_step(void *arg, uint64_t *budget)
+{
+	struct store *store = arg;
+	bool more;
+
+	/* A failure is the store's state by now: read-only, or full. */
+	(void)!run_step(store->compact, budget, &more);
+	return more ? UPKEEP_MORE : UPKEEP_REST;
+}
+
+enum err store_compact_step(struct store *store, unsigned least, struct store_compacted *ret)
+{
+	struct compact *compact = store->compact;
+	uint64_t budget = UPKEEP_BYTES;
+	enum err err;
+
+	upkeep_enter(store->upkeep);
+	compact->least = least;
+	compact->done = (struct store_compacted){0};
+	err = run_step(compact, &budget, &compact->done.more);
+	*ret = compact->done;
+	compact->least = 0;
+	upkeep_leave(store->upkeep);
+	return err;
+}

@@ -1,0 +1,186 @@
+/* Compaction: what is live stays, byte for byte, what is dead goes, and the sums add up all the time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/memory.h"
+#include "node/store/engine.h"
+#include "tests/kit/fault.h"
+#include "tests/kit/pieces.h"
+
+#define ALLOCATION (64ull << 20)
+#define KEYS 400
+
+struct fixture {
+	struct fault *fault;
+	struct store *store;
+	size_t sizes[KEYS];	 /* of what was put */
+	uint32_t versions[KEYS]; /* 0: nothing is there */
+	char why[STORE_MESSAGE];
+};
+
+static void open_store(struct fixture *f)
+{
+	struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
+
+	assert_int_equal(store_open("/", &options, fault_seam(f->fault), &f->store, f->why), ERR_OK);
+}
+
+static void reopen(struct fixture *f)
+{
+	store_close(f->store);
+	open_store(f);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = memory_new(1, sizeof(*f));
+
+	f->fault = fault_new(256 << 20);
+	assert_int_equal(store_init("/", ALLOCATION, SEGMENT_LEAST, fault_seam(f->fault), f->why), ERR_OK);
+	open_store(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	fault_free(f->fault);
+	free(f);
+	return 0;
+}
+
+static void put(struct fixture *f, uint32_t key, size_t len)
+{
+	uint32_t version = f->versions[key] + 1;
+
+	assert_int_equal(pieces_put(f->store, key, version, len, 0), ERR_OK);
+	f->versions[key] = version;
+	f->sizes[key] = len;
+}
+
+static void drop(struct fixture *f, uint32_t key)
+{
+	assert_int_equal(pieces_delete(f->store, key), ERR_OK);
+	f->versions[key] = 0;
+}
+
+static void add_size(void *arg, const char *path, uint64_t size)
+{
+	if (strstr(path, ".seg") != NULL)
+		*(uint64_t *)arg += size;
+}
+
+/* Every piece reads as it was put, and the counters say the same as the files. */
+static struct store_space expect_all(struct fixture *f)
+{
+	uint64_t files = 0, live = 0, pieces = 0;
+	struct store_space space;
+
+	for (uint32_t key = 0; key < KEYS; key++) {
+		enum err err = pieces_check(f->store, key, f->versions[key], f->sizes[key]);
+
+		assert_int_equal(err, f->versions[key] == 0 ? ERR_NOT_FOUND : ERR_OK);
+		pieces += f->versions[key] != 0;
+		live += f->versions[key] != 0 ? f->sizes[key] : 0;
+	}
+	segments_wait_idle(f->store->segments);
+	store_space(f->store, &space);
+	fault_files(f->fault, add_size, &files);
+	assert_int_equal(space.live + space.dead + space.overhead + space.reserved + space.free, files);
+	assert_int_equal(space.live, live);
+	assert_int_equal(space.pieces, pieces);
+	assert_false(space.read_only);
+	return space;
+}
+
+static struct store_compacted compact(struct fixture *f, unsigned least)
+{
+	struct store_compacted sum = {0}, step;
+
+	do {
+		assert_int_equal(store_compact_step(f->store, least, &step), ERR_OK);
+		sum.copied += step.copied;
+		sum.freed += step.freed;
+		sum.segments += step.segments;
+		sum.bad += step.bad;
+	} while (step.more);
+	return sum;
+}
+
+/* 300 pieces in about 12 segments, every other one deleted. */
+static void fill_and_thin(struct fixture *f)
+{
+	for (uint32_t key = 0; key < 300; key++)
+		put(f, key, 1000 + key * 200);
+	for (uint32_t key = 0; key < 300; key += 2)
+		drop(f, key);
+	reopen(f); /* seals all */
+}
+
+static void test_halves_are_joined(void **state)
+{
+	struct fixture *f = *state;
+	struct store_compacted done;
+	struct store_space before, after;
+
+	fill_and_thin(f);
+	before = expect_all(f);
+	assert_true(before.dead > before.live * 9 / 10);
+	done = compact(f, 10);
+	after = expect_all(f);
+	assert_true(done.segments >= 8);
+	assert_int_equal(done.bad, 0);
+	assert_true(after.dead < before.dead / 10);
+	/* Half of what is copied over is what comes free. */
+	assert_true(done.copied <= done.freed - done.copied);
+	for (int round = 0; round < 2; round++) {
+		reopen(f);
+		expect_all(f);
+	}
+	/* Nothing is left to do. */
+	done = compact(f, 10);
+	assert_int_equal(done.segments, 0);
+}
+
+/* What is dead altogether costs no copying, and tombstones go once nothing is left that they killed. */
+static void test_all_deleted(void **state)
+{
+	struct fixture *f = *state;
+	struct store_space space;
+	struct store_compacted done;
+
+	for (uint32_t key = 0; key < 100; key++)
+		put(f, key, 100000);
+	for (uint32_t key = 0; key < 100; key++)
+		drop(f, key);
+	reopen(f);
+	done = compact(f, 10);
+	assert_true(done.segments >= 9);
+	assert_true(done.copied < 64000);
+	reopen(f);
+	for (int i = 0; i < 3; i++) {
+		compact(f, 10);
+		reopen(f);
+	}
+	space = expect_all(f);
+	assert_int_equal(space.dead, 0);
+	assert_true(space.overhead < 16 * SEGMENT_HEADER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_halves_are_joined, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_all_deleted, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
