@@ -14,6 +14,9 @@
 static const struct field item_piece_list[] = {
 	FIELD(item_piece, piece, FIELD_BYTES32),
 };
+static const struct field item_signed_list[] = {
+	FIELD_MAX(item_signed, signed_thing, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+};
 static const struct field item_order_list[] = {
 	FIELD_MAX(item_order, allocation, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 	FIELD_MAX(item_order, order, FIELD_BLOB, MESSAGE_SIGNED_MAX),
@@ -50,6 +53,7 @@ static const struct field item_object_list[] = {
 };
 
 const struct fields item_piece_fields = ITEM(item_piece);
+const struct fields item_signed_fields = ITEM(item_signed);
 const struct fields item_order_fields = ITEM(item_order);
 const struct fields item_verdict_fields = ITEM(item_verdict);
 const struct fields item_bucket_fields = ITEM(item_bucket);
@@ -152,6 +156,34 @@ static const struct field msg_settled_list[] = {
 static const struct field msg_loss_list[] = {
 	FIELD_MAX(msg_loss, loss, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 	FIELD_ITEMS(msg_loss, pieces, 1000, &item_piece_fields),
+};
+static const struct field msg_ask_prices_list[] = {
+	FIELD(msg_ask_prices, day, FIELD_U32),
+};
+static const struct field msg_prices_list[] = {
+	FIELD_ITEMS(msg_prices, prices, 400, &item_signed_fields),
+	FIELD_MAX(msg_prices, last, FIELD_U8, 1),
+};
+static const struct field msg_ask_usage_list[] = {
+	FIELD(msg_ask_usage, day, FIELD_U32),
+};
+static const struct field msg_usage_list[] = {
+	FIELD_MAX(msg_usage, usage, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+	FIELD(msg_usage, bytes, FIELD_U64),
+	FIELD(msg_usage, debt, FIELD_U128),
+	FIELD_MAX(msg_usage, rows, FIELD_BLOB, MESSAGE_USAGE_ROWS),
+	FIELD_MAX(msg_usage, last, FIELD_U8, 1),
+};
+static const struct field msg_ask_statements_list[] = {
+	FIELD(msg_ask_statements, period, FIELD_U32),
+};
+static const struct field msg_statement_list[] = {
+	FIELD_MAX(msg_statement, statement, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+	FIELD_MAX(msg_statement, sheet, FIELD_BLOB, MESSAGE_SHEET_MAX),
+	FIELD_MAX(msg_statement, last, FIELD_U8, 1),
+};
+static const struct field msg_offer_price_list[] = {
+	FIELD_MAX(msg_offer_price, price, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
 static const struct field msg_enrol_list[] = {
 	FIELD_MAX(msg_enrol, code, FIELD_BLOB, 64),
@@ -310,6 +342,13 @@ static const struct message_spec table[] = {
 	ROW(MSG_VERDICTS, "VERDICTS", msg_verdicts),
 	ROW_MAX(MSG_SETTLED, "SETTLED", msg_settled, 1200),
 	ROW(MSG_LOSS, "LOSS", msg_loss),
+	ROW_MAX(MSG_ASK_PRICES, "ASK_PRICES", msg_ask_prices, 16),
+	ROW(MSG_PRICES, "PRICES", msg_prices),
+	ROW_MAX(MSG_ASK_USAGE, "ASK_USAGE", msg_ask_usage, 16),
+	ROW(MSG_USAGE, "USAGE", msg_usage),
+	ROW_MAX(MSG_ASK_STATEMENTS, "ASK_STATEMENTS", msg_ask_statements, 16),
+	ROW_MAX(MSG_STATEMENT, "STATEMENT", msg_statement, 9600),
+	ROW_MAX(MSG_OFFER_PRICE, "OFFER_PRICE", msg_offer_price, 1200),
 	ROW_MAX(MSG_ENROL, "ENROL", msg_enrol, 80),
 	ROW_MAX(MSG_MAKE_BUCKET, "MAKE_BUCKET", msg_bucket, 80),
 	ROW_MAX(MSG_REMOVE_BUCKET, "REMOVE_BUCKET", msg_bucket, 80),

@@ -22,6 +22,8 @@
 #define MESSAGE_SIGNED_MAX 1024	      /* most bytes of any signed thing but an audit's proof */
 #define MESSAGE_PATH_MAX 2048	      /* most bytes of an encrypted object path */
 #define MESSAGE_INLINE_MAX (4096 + 16) /* most bytes of an object kept in the satellite's metadata */
+#define MESSAGE_USAGE_ROWS (1000 * 57) /* most bytes of the rows in one USAGE */
+#define MESSAGE_SHEET_MAX 8449	       /* bytes of a statement's lines */
 
 enum message_type {
 	/* every channel */
@@ -52,6 +54,13 @@ enum message_type {
 	MSG_VERDICTS = 520,
 	MSG_SETTLED = 522,
 	MSG_LOSS = 530,
+	MSG_ASK_PRICES = 532,
+	MSG_PRICES = 534,
+	MSG_ASK_USAGE = 536,
+	MSG_USAGE = 538,
+	MSG_ASK_STATEMENTS = 540,
+	MSG_STATEMENT = 542,
+	MSG_OFFER_PRICE = 544,
 	/* a client to its satellite */
 	MSG_ENROL = 768,
 	MSG_MAKE_BUCKET = 770,
@@ -195,6 +204,10 @@ struct msg_settle_orders {
 	uint8_t last;
 };
 
+struct item_signed {
+	struct bytes signed_thing;
+};
+
 struct item_order {
 	struct bytes allocation; /* signed Allocation */
 	struct bytes order;	 /* signed Order */
@@ -220,6 +233,47 @@ struct msg_settled {
 struct msg_loss {
 	struct bytes loss; /* signed Loss */
 	struct list pieces; /* of struct item_piece, sorted */
+};
+
+/* Which prices the satellite has published, from this day (Unix seconds / 86400) on. */
+struct msg_ask_prices {
+	uint32_t day;
+};
+
+struct msg_prices {
+	struct list prices; /* of struct item_signed: Price, those that hold on that day or later, by their `from` */
+	uint8_t last;
+};
+
+/* A day that is over, of this node. */
+struct msg_ask_usage {
+	uint32_t day;
+};
+
+/* In parts; all but rows and last are the same in each. */
+struct msg_usage {
+	struct bytes usage;  /* signed Usage */
+	uint64_t bytes;	     /* carried into the day */
+	uint128 debt;	     /* byte-seconds, the same */
+	struct bytes rows;   /* whole rows of payments/usage.h */
+	uint8_t last;
+};
+
+/* The statements of this node of months after this one, YYYYMM. */
+struct msg_ask_statements {
+	uint32_t period;
+};
+
+/* One statement in each, by month. */
+struct msg_statement {
+	struct bytes statement; /* signed; empty when there are none */
+	struct bytes sheet;	/* its lines */
+	uint8_t last;
+};
+
+/* What a node asks for its work. Answered by DONE, also when it is known. */
+struct msg_offer_price {
+	struct bytes price; /* signed Price */
 };
 
 /* Makes the channel's key a client of the satellite. Answered by DONE; the same key and code again: DONE again. */
@@ -428,6 +482,13 @@ struct message {
 		struct msg_verdicts verdicts;
 		struct msg_settled settled;
 		struct msg_loss loss;
+		struct msg_ask_prices ask_prices;
+		struct msg_prices prices;
+		struct msg_ask_usage ask_usage;
+		struct msg_usage usage;
+		struct msg_ask_statements ask_statements;
+		struct msg_statement statement;
+		struct msg_offer_price offer_price;
 		struct msg_enrol enrol;
 		struct msg_bucket bucket; /* MAKE_BUCKET, REMOVE_BUCKET */
 		struct msg_buckets buckets;
@@ -450,8 +511,9 @@ struct message {
 };
 
 /* Descriptions of list items, for list_next and fields_encode. */
-extern const struct fields item_piece_fields, item_order_fields, item_verdict_fields, item_bucket_fields,
-	item_node_fields, item_allocation_fields, item_receipt_fields, item_object_fields;
+extern const struct fields item_piece_fields, item_signed_fields, item_order_fields,
+	item_verdict_fields, item_bucket_fields, item_node_fields, item_allocation_fields,
+	item_receipt_fields, item_object_fields;
 
 struct message_spec {
 	uint16_t type;
