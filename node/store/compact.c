@@ -205,6 +205,8 @@ static enum err copy_some(struct compact *compact, uint64_t *budget)
 		if (err == ERR_CORRUPT || err == ERR_IO) {
 			compact->bad = true;
 			compact->done.bad++;
+			if (entry->type == RECORD_PIECE)
+				(void)!damage_mark(compact->store, compact->source, entry);
 			err = ERR_OK;
 		}
 		if (err != ERR_OK)

@@ -4,6 +4,7 @@
 
 #include "node/store/claims.h"
 #include "node/store/committer.h"
+#include "node/store/damage.h"
 #include "node/store/heads.h"
 #include "node/store/index.h"
 #include "node/store/keeper.h"
@@ -28,6 +29,7 @@ struct store {
 	struct sequence sequence;
 	struct claims claims;
 	struct heads heads;
+	struct damage_list damage;
 	struct index *index;
 	struct segments *segments;
 	struct committer *committer;
@@ -58,6 +60,10 @@ enum locate_depth {
  * ERR_CORRUPT when its head is damaged; ERR_IO. */
 enum err store_locate(struct store *store, const struct store_key *key, enum locate_depth depth, struct located *ret,
 		      uint8_t **ret_raw) WARN_UNUSED;
+
+/* A listed damaged piece, from what the list knows of it: segment, hash, place, and of the record key, size, extent and
+ * sequence. ERR_NOT_FOUND when it is not listed or its record is not there any more. */
+enum err store_locate_damaged(struct store *store, const struct store_key *key, struct located *ret) WARN_UNUSED;
 
 /* The deal of a record from what was agreed, and back. NULL order: none. */
 void store_deal_of(const struct allocation *allocation, const struct signature *allocation_signature,

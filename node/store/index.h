@@ -26,10 +26,11 @@ struct index_place {
 	uint32_t offset;  /* bytes, a multiple of RECORD_UNIT, not 0, up to 1 GiB */
 	uint32_t size;	  /* bytes of payload */
 	uint16_t day;	  /* since 1970, on which it expires; 0: never */
-	uint8_t flags;	  /* 6 bits, for whoever needs them */
+	uint8_t flags;	  /* 6 bits: INDEX_… */
 };
 
 #define INDEX_TRASHED 1u /* in the trash; `day` says when that may be emptied */
+#define INDEX_BAD 2u	 /* its record is damaged: damage.h */
 #define INDEX_BAD 2u	 /* reading it failed */
 
 /* Where a record stands, as slots say it. */

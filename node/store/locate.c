@@ -65,13 +65,16 @@ static enum err examine(struct store *store, const struct store_key *key, enum l
 {
 	struct record_place where = {ret->segment->id, ret->place.offset};
 	bool cacheable = depth == LOCATE_HEAD && ret->place.size > RECORD_SMALL;
+	struct damage_entry damaged;
 	enum err err;
 
+	if ((ret->place.flags & INDEX_BAD) != 0 && damage_find(store, key, &damaged))
+		return ERR_CORRUPT;
 	if (cacheable && heads_get(&store->heads, &where, &ret->record) && is_key(&ret->record, key))
 		return ERR_OK;
 	err = read_head(store, depth, ret, ret_raw);
 	if (err != ERR_OK)
-		return err;
+		return damage_mark_head(store, ret->segment, ret->place.offset, key, err);
 	if (!is_key(&ret->record, key)) {
 		if (ret_raw != NULL) {
 			free(*ret_raw);
@@ -110,4 +113,35 @@ enum err store_locate(struct store *store, const struct store_key *key, enum loc
 		segments_unpin(store->segments, segment);
 	}
 	return err == ERR_OK ? ERR_OK : worst;
+}
+
+enum err store_locate_damaged(struct store *store, const struct store_key *key, struct located *ret)
+{
+	uint64_t hash = index_hash(store->index, key->satellite, &key->piece);
+	struct damage_entry entry;
+	struct segment *segment;
+
+	if (!damage_find(store, key, &entry))
+		return ERR_NOT_FOUND;
+	segment = segments_find(store->segments, SEGMENT_PIECES, entry.target.place.segment);
+	if (segment == NULL)
+		return ERR_NOT_FOUND;
+	if (!index_has(store->index, hash, segment->number, entry.target.place.offset)) {
+		segments_unpin(store->segments, segment);
+		return ERR_NOT_FOUND;
+	}
+	ret->segment = segment;
+	ret->hash = hash;
+	ret->place = (struct index_place){.segment = segment->number,
+					  .offset = entry.target.place.offset,
+					  .size = entry.target.size,
+					  .flags = INDEX_BAD};
+	memset(&ret->record, 0, sizeof(ret->record));
+	ret->record.type = RECORD_PIECE;
+	ret->record.satellite = key->satellite;
+	ret->record.piece = key->piece;
+	ret->record.size = entry.target.size;
+	ret->record.extent = entry.target.extent;
+	ret->record.sequence = entry.target.sequence;
+	return ERR_OK;
 }

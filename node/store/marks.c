@@ -63,11 +63,14 @@ static bool act_at(struct store *store, const struct record *record, uint64_t ha
 {
 	struct index_spot spot = {what->segment->number, what->offset};
 	struct index_change change = {.dated = true};
+	const struct store_key key = {record->satellite, record->piece};
 	struct index_place before;
 
 	if (record->type == RECORD_TOMBSTONE) {
 		if (!index_remove(store->index, hash, spot.segment, spot.offset, &before))
 			return false;
+		if ((before.flags & INDEX_BAD) != 0)
+			damage_forget(store, &key);
 		segments_bury(store->segments, what->segment, &before, what->extent);
 		return true;
 	}
@@ -203,6 +206,8 @@ enum err store_delete(struct store *store, const struct store_key *key, uint64_t
 	struct marked what;
 	enum err err = store_locate(store, key, LOCATE_CORE, &found, NULL);
 
+	if (err == ERR_CORRUPT && store_locate_damaged(store, key, &found) == ERR_OK)
+		err = ERR_OK;
 	if (err != ERR_OK)
 		return err;
 	what = marks_of_located(&found);

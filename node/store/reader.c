@@ -1,7 +1,7 @@
 /*
  * Reading a piece: its head once, with the payload of a small piece in the same read; then blocks, each against its
  * checksum. What does not match is read again past the page cache, because memory and cables err too; then it is
- * ERR_CORRUPT. Wrong bytes are never handed out.
+ * ERR_CORRUPT, and noted (damage.h). Wrong bytes are never handed out.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -120,6 +120,15 @@ static enum err fetch(struct store_reader *reader, uint64_t from, size_t len, ui
 			      reader->at.place.offset + head + from);
 }
 
+/* The piece cannot be read, now and again. What to answer. */
+static enum err note_damage(struct store_reader *reader, enum err err)
+{
+	const struct segment_entry entry = segment_entry_of(&reader->at.record, reader->at.place.offset);
+	enum err marked = damage_mark(reader->store, reader->at.segment, &entry);
+
+	return marked == ERR_CORRUPT || marked == ERR_IO ? marked : err;
+}
+
 enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out, size_t *ret_len)
 {
 	uint32_t blocks = tree_blocks(reader->piece.size);
@@ -133,6 +142,11 @@ enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32
 	for (uint32_t i = block; i < block + count; i++)
 		len += tree_block_size(reader->piece.size, i);
 	err = fetch(reader, from, len, out);
+	/* A bad sector spoils its own block only: each is tried by itself. */
+	if (err == ERR_IO || err == ERR_CORRUPT) {
+		memset(out, 0, len);
+		err = ERR_OK;
+	}
 	for (uint32_t i = block; err == ERR_OK && i < block + count; i++) {
 		uint8_t *data = out + (size_t)(i - block) * TREE_BLOCK;
 		size_t size = tree_block_size(reader->piece.size, i);
@@ -142,7 +156,7 @@ enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32
 	}
 	if (err != ERR_OK) {
 		memset(out, 0, len);
-		return err;
+		return note_damage(reader, err);
 	}
 	*ret_len = len;
 	return ERR_OK;

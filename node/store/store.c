@@ -247,6 +247,9 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 		store->super.sequence = last + 1;
 	sequence_set_next(&store->sequence, store->super.sequence);
 	settle_recovery(store, dir, clean);
+	err = damage_load(store);
+	if (err != ERR_OK)
+		return fail(err, why, "%.180s/DAMAGE cannot be read: %s", store->dir, err_text(err));
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
 	store->log = transfer_log_start(store);
@@ -265,6 +268,7 @@ static void free_store(struct store *store)
 	if (store->lock_fd >= 0)
 		store->seam->close(store->seam, store->lock_fd);
 	upkeep_free(store->upkeep);
+	damage_destroy(&store->damage, store->seam);
 	heads_destroy(&store->heads);
 	claims_destroy(&store->claims);
 	sequence_destroy(&store->sequence);
@@ -288,6 +292,7 @@ enum err store_open(const char *dir, const struct store_options *options, const 
 	sequence_init(&store->sequence, 1);
 	claims_init(&store->claims);
 	heads_init(&store->heads);
+	damage_init(&store->damage);
 	store->upkeep = upkeep_new(store_jobs, store);
 	store->compact = compact_new(store);
 	err = join(dir, "store", store->dir, sizeof(store->dir), why);

@@ -100,7 +100,8 @@ enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32
 			     size_t *ret_len) WARN_UNUSED;
 void store_reader_free(struct store_reader *reader);
 
-/* Delete durably; done as in store_put_end. ERR_NOT_FOUND when there is none. *ret_size of the piece may be NULL. */
+/* Delete durably, a damaged one too; done as in store_put_end. ERR_NOT_FOUND when there is none. *ret_size of the piece
+ * may be NULL. */
 enum err store_delete(struct store *store, const struct store_key *key, uint64_t *ret_size,
 		      void (*done)(void *arg, enum err err), void *arg) WARN_UNUSED;
 
@@ -113,6 +114,27 @@ enum err store_trash(struct store *store, const struct store_key *key, void (*do
  * too, and restores them by itself. */
 enum err store_restore(struct store *store, const struct store_key *key, void (*done)(void *arg, enum err err),
 		       void *arg) WARN_UNUSED;
+
+/*
+ * Damage. A piece whose bytes the disk does not give back, or not as they were, is noted for good when it is found, by
+ * a read or by the scrubber, and reads as ERR_CORRUPT until it is deleted. Its satellite is to be told.
+ */
+struct store_loss {
+	struct bytes32 piece;
+	uint64_t size;
+	uint64_t found; /* Unix seconds */
+};
+/* The satellite's damaged pieces that it has not acknowledged, oldest first; the caller frees *ret. */
+size_t store_losses(struct store *store, uint16_t satellite, struct store_loss **ret);
+/* The satellite acknowledged these, durably. ERR_READ_ONLY, ERR_FULL: tell it again. */
+enum err store_losses_told(struct store *store, uint16_t satellite, const struct bytes32 *pieces,
+			   size_t count) WARN_UNUSED;
+struct store_damage {
+	uint64_t pieces; /* damaged, and not yet deleted */
+	uint64_t bytes;	 /* of their payload */
+	uint64_t untold; /* of them: not acknowledged by their satellite */
+};
+void store_damage(struct store *store, struct store_damage *ret);
 
 /* Walk all live pieces, not those in the trash, in no order; stop when `each` returns false. Pieces put or deleted
  * meanwhile may be missed. */
