@@ -10,12 +10,13 @@
 #define COMMANDS_WHY 400
 
 /* The options that make up a satellite's configuration: `init` saves them, `run` takes them. */
-#define COMMANDS_SETTINGS                                                                                   \
-	"listen external http test-network chain-id contract redundancy price-storage price-egress "        \
-	"price-audit price-repair online allocation-lifetime upload-lifetime client-storage client-egress " \
-	"node-reserve audit-period audit-samples audit-timeout audit-threads threads requests "             \
-	"handshake-timeout first-timeout idle-timeout pace-window pace half-open half-open-network "        \
-	"address-burst address-minute log-level"
+#define COMMANDS_SETTINGS                                                                                    \
+	"listen external http test-network chain-id contract redundancy price-storage price-egress "         \
+	"price-audit price-repair surge charge-storage charge-egress held held-release minimum-payout "      \
+	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
+	"audit-samples "                                                                                     \
+	"audit-timeout audit-threads threads requests handshake-timeout first-timeout idle-timeout "         \
+	"pace-window pace half-open half-open-network address-burst address-minute log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */

@@ -9,6 +9,7 @@
 #include "satellite/auditor.h"
 #include "satellite/commands.h"
 #include "satellite/deleter.h"
+#include "satellite/pricing.h"
 #include "satellite/server.h"
 
 #define TELLERS 4		       /* threads that tell nodes what to delete */
@@ -64,6 +65,23 @@ static enum err start_daemon(struct daemon *daemon, char *why, size_t room)
 	if (err == ERR_OK)
 		err = api_serve(daemon->loop, daemon->server, option_hostport(daemon->options, "http"), &daemon->api,
 				why, room);
+	return err;
+}
+
+/* What is paid from tomorrow on, or from today when nothing was published yet. */
+static enum err publish_prices(struct daemon *daemon, char *why, size_t room)
+{
+	char message[DATABASE_MESSAGE] = "";
+	struct desk *desk = NULL;
+	enum err err = desk_open(&daemon->settings, daemon->key, &desk, message);
+
+	if (err == ERR_OK) {
+		err = pricing_publish(desk);
+		snprintf(message, sizeof(message), "%s", database_message(desk->db));
+	}
+	if (err != ERR_OK)
+		snprintf(why, room, "cannot publish prices: %s", message);
+	desk_close(desk);
 	return err;
 }
 
@@ -162,6 +180,8 @@ int commands_run(struct options *options)
 	err = open_daemon(&daemon, why, sizeof(why));
 	if (err == ERR_OK)
 		err = start_daemon(&daemon, why, sizeof(why));
+	if (err == ERR_OK)
+		err = publish_prices(&daemon, why, sizeof(why));
 	if (err == ERR_OK)
 		err = start_patrols(&daemon, why, sizeof(why));
 	if (err == ERR_OK)

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "payments/typed.h"
+#include "satellite/payees.h"
 
 const char *node_status_name(enum node_status status)
 {
@@ -99,6 +100,15 @@ static enum err store_check_in(struct database *db, void *arg)
 	return query_run(q);
 }
 
+static enum err store_both(struct database *db, void *arg)
+{
+	const struct work *work = arg;
+	struct bytes payee = work->message->check_in.payee;
+	enum err err = store_check_in(db, arg);
+
+	return err == ERR_OK && payee.len > 0 ? payees_keep(db, &work->caller->address, payee) : err;
+}
+
 enum err registry_check_in(struct work *work, struct hostport *ret_dial)
 {
 	enum err err = check_endpoint(work, ret_dial);
@@ -108,7 +118,7 @@ enum err registry_check_in(struct work *work, struct hostport *ret_dial)
 	if (err == ERR_OK)
 		err = check_payee(work);
 	if (err == ERR_OK)
-		err = database_transaction(work->desk->db, store_check_in, work);
+		err = database_transaction(work->desk->db, store_both, work);
 	return err;
 }
 

@@ -256,6 +256,12 @@ static const char rollup_tables[] =
 
 /* A closed month is never touched again. */
 static const char book_tables[] =
+	"CREATE TABLE prices (" /* every Price that was taken up */
+	"  party @bytes NOT NULL,"
+	"  begins @int NOT NULL,"
+	"  signed @bytes NOT NULL,"
+	"  PRIMARY KEY (party, begins)"
+	") @strict;"
 	"CREATE TABLE payees (" /* every Payee that a node signed and that may still count */
 	"  node @bytes NOT NULL REFERENCES nodes(address),"
 	"  begins @bytes NOT NULL," /* u64, big-endian, so that it sorts */
@@ -298,7 +304,6 @@ static const char book_tables[] =
 	"  credit @int NOT NULL,"
 	"  amount @int NOT NULL CHECK (amount > 0),"
 	"  at @int NOT NULL,"
-	"  note @text NOT NULL,"
 	"  PRIMARY KEY (party, period, reason, ref)"
 	") @strict;"
 	"CREATE TABLE adjustments (" /* what an operator gives or takes beside the work */
@@ -318,6 +323,7 @@ static const char book_tables[] =
 	"  transaction_id @bytes NOT NULL,"
 	"  at @int NOT NULL"
 	") @strict;"
+	"@append_only(prices);"
 	"@append_only(standing);"
 	"@append_only(adjustments);"
 	"@append_only(months);"

@@ -1,19 +1,60 @@
 /* From options to settings. */
 #include "satellite/settings.h"
 
+#include <stdio.h>
 #include <unistd.h>
+
+#include "payments/price.h"
 
 static struct amount price(const struct options *options, const char *name, struct amount fallback)
 {
 	return option_given(options, name) ? amount_of(option_int(options, name)) : fallback;
 }
 
-static void read_prices(const struct options *options, struct prices *prices)
+/* What nodes are paid must not be more than clients are charged. */
+static enum err read_prices(const struct options *options, struct settings *settings, char *why, size_t room)
 {
+	const struct charges charges = {amount_of(option_int(options, "charge-storage")),
+					amount_of(option_int(options, "charge-egress"))};
+	struct prices base, *prices = &base;
+	unsigned surge = (unsigned)option_int(options, "surge");
+	const char *name;
+
 	prices->storage = price(options, "price-storage", prices_default.storage);
 	prices->egress = price(options, "price-egress", prices_default.egress);
 	prices->audit = price(options, "price-audit", prices_default.audit);
 	prices->repair = price(options, "price-repair", prices_default.repair);
+	if (prices_surge(&base, surge, &settings->prices) != ERR_OK) {
+		snprintf(why, room, "--surge %u: prices this high do not fit", surge);
+		return ERR_USAGE;
+	}
+	if (prices_check_charges(&settings->prices, &charges, &name) != ERR_OK) {
+		snprintf(why, room,
+			 "--price-%s, with --surge %u, pays nodes more than clients are charged (--charge-%s)", name,
+			 surge, name);
+		return ERR_USAGE;
+	}
+	return ERR_OK;
+}
+
+static enum err read_pay(const struct options *options, struct settings *settings, char *why, size_t room)
+{
+	enum err err = read_prices(options, settings, why, room);
+
+	if (err != ERR_OK)
+		return err;
+	settings->minimum_payout = amount_of(option_int(options, "minimum-payout"));
+	if (held_parse(option_text(options, "held"), &settings->held) != ERR_OK) {
+		snprintf(why, room, "--held \"%s\": not PERCENT:MONTHS,…, at most 100 percent and %d months",
+			 option_text(options, "held"), HELD_MONTHS);
+		return ERR_USAGE;
+	}
+	if (held_parse_release(option_text(options, "held-release"), &settings->held) != ERR_OK) {
+		snprintf(why, room, "--held-release \"%s\": not PERCENT:MONTH, at most 100 percent",
+			 option_text(options, "held-release"));
+		return ERR_USAGE;
+	}
+	return ERR_OK;
 }
 
 static void read_limits(const struct options *options, struct settings *settings)
@@ -74,7 +115,9 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	err = read_domain(options, &s, why, room);
 	if (err != ERR_OK)
 		return err;
-	read_prices(options, &s.prices);
+	err = read_pay(options, &s, why, room);
+	if (err != ERR_OK)
+		return err;
 	read_limits(options, &s);
 	s.online = option_int(options, "online");
 	s.allocation_lifetime = option_int(options, "allocation-lifetime");

@@ -7,7 +7,7 @@
 #include "common/channel.h"
 #include "common/listener.h"
 #include "common/options.h"
-#include "payments/tally.h"
+#include "payments/held.h"
 #include "payments/typed.h"
 #include "satellite/redundancy.h"
 
@@ -18,7 +18,9 @@ struct settings {
 	bool test_network;	      /* no rule of distinct networks, loopback nodes allowed */
 	struct domain domain;	      /* of everything that is signed */
 	struct redundancy redundancy; /* of new objects */
-	struct prices prices;
+	struct prices prices; /* that nodes are paid, surge included */
+	struct held_schedule held;
+	struct amount minimum_payout; /* below it, what a payee is owed rolls over */
 	uint64_t online;	      /* seconds after its last check-in for which a node counts as online */
 	uint64_t allocation_lifetime; /* seconds */
 	uint64_t upload_lifetime;     /* seconds after which an upload that does not go on is dropped */

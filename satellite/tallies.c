@@ -8,13 +8,16 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "satellite/commands.h"
+#include "satellite/gather.h"
 #include "satellite/registry.h"
-#include "satellite/storage.h"
 
 struct collect {
 	struct tallies *tallies;
 	size_t room;
-	const struct prices *prices;
+	const struct address *satellite;
+	struct stretch stretch;
+	struct pricing *pricing;
+	struct gathered *gathered; /* of the node under way */
 };
 
 static enum err add_node(const struct registered_node *node, void *arg)
@@ -23,69 +26,29 @@ static enum err add_node(const struct registered_node *node, void *arg)
 	struct tallies *tallies = collect->tallies;
 
 	tallies->nodes = memory_grow(tallies->nodes, &collect->room, tallies->count + 1, sizeof(*tallies->nodes));
-	tallies->nodes[tallies->count++] =
-		(struct node_tally){.address = node->address, .id = node->id, .tally = {.at = tallies->from}};
+	tallies->nodes[tallies->count++] = (struct node_tally){.address = node->address, .id = node->id};
 	return ERR_OK;
 }
 
-static enum err count_storage(struct database *db, const struct tallies *tallies, struct node_tally *line)
+static enum err count_node(struct database *db, struct collect *collect, struct node_tally *line)
 {
-	struct storage_walk walk;
-	struct byte_seconds day;
-	enum err err = storage_walk_begin(&walk, db, &line->address, tallies->from / USAGE_DAY);
+	struct gathered *gathered = collect->gathered;
+	struct sheet_sums sums;
+	enum err err = gather_node(db, &line->address, &collect->stretch, collect->pricing, gathered);
 
+	if (err == ERR_OK)
+		err = sheet_price(&gathered->month.sheet, collect->stretch.at);
+	if (err == ERR_OK)
+		err = sheet_sum(&gathered->month.sheet, &sums);
 	if (err != ERR_OK)
 		return err;
-	while (err == ERR_OK && walk.day * USAGE_DAY <= tallies->until) {
-		err = storage_walk_day(&walk, tallies->until, &day);
-		if (err == ERR_OK)
-			err = byte_seconds_add(line->tally.stored, day, &line->tally.stored);
-	}
-	line->stored_bytes = walk.carried.bytes;
-	storage_walk_end(&walk);
-	return err;
-}
-
-/* Columns: action, bytes, orders. */
-static enum err count_traffic(struct query *q, struct node_tally *line)
-{
-	line->orders += query_get_int(q, 2);
-	return tally_add_traffic(&line->tally, (enum action)query_get_int(q, 0), query_get_int(q, 1));
-}
-
-/* Columns: bytes, passed, failed. */
-static enum err count_audits(struct query *q, struct node_tally *line)
-{
-	line->audits_passed = query_get_int(q, 1);
-	line->audits_failed = query_get_int(q, 2);
-	return tally_add_traffic(&line->tally, ACTION_GET_AUDIT, query_get_int(q, 0));
-}
-
-static const struct source {
-	const char *sql;
-	enum err (*count)(struct query *q, struct node_tally *line);
-} sources[] = {
-	{"SELECT action, SUM(bytes), SUM(orders) FROM traffic WHERE node = $node AND hour >= $hour GROUP BY action",
-	 count_traffic},
-	{"SELECT SUM(bytes), SUM(passed), SUM(failed) FROM audited WHERE node = $node AND hour >= $hour", count_audits},
-};
-
-static enum err count_source(struct database *db, const struct source *source, const struct tallies *tallies,
-			     struct node_tally *line)
-{
-	struct query *q = database_query(db, source->sql);
-	bool row;
-	enum err err;
-
-	query_bytes(q, "node", bytes_of(line->address.b, sizeof(line->address.b)));
-	query_int(q, "hour", tallies->from / 3600);
-	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
-		err = source->count(q, line);
-		if (err != ERR_OK)
-			break;
-	}
-	query_reset(q);
-	return err;
+	line->tally = gathered->tally;
+	line->stored_bytes = gathered->carried.bytes;
+	line->audits_passed = gathered->audits_passed;
+	line->audits_failed = gathered->audits_failed;
+	line->orders = gathered->orders;
+	line->earned = sums.work;
+	return ERR_OK;
 }
 
 static enum err collect_all(struct database *db, void *arg)
@@ -96,25 +59,29 @@ static enum err collect_all(struct database *db, void *arg)
 
 	/* A view is tried again when another connection was in the way. */
 	tallies->count = 0;
-	err = registry_each(db, add_node, collect);
-	for (size_t i = 0; i < tallies->count && err == ERR_OK; i++) {
-		struct node_tally *line = &tallies->nodes[i];
-
-		err = count_storage(db, tallies, line);
-		for (size_t j = 0; j < sizeof(sources) / sizeof(sources[0]) && err == ERR_OK; j++)
-			err = count_source(db, &sources[j], tallies, line);
-		if (err == ERR_OK)
-			err = tally_earnings(&line->tally, collect->prices, &line->earnings);
-	}
+	pricing_free(collect->pricing);
+	collect->pricing = NULL;
+	err = pricing_open(db, collect->satellite, tallies->from, tallies->until + 1, &collect->pricing);
+	if (err == ERR_OK)
+		err = registry_each(db, add_node, collect);
+	for (size_t i = 0; i < tallies->count && err == ERR_OK; i++)
+		err = count_node(db, collect, &tallies->nodes[i]);
 	return err;
 }
 
 enum err tallies_collect(struct desk *desk, uint64_t now, struct tallies *ret)
 {
 	struct tallies tallies = {.from = month_start(now), .until = now};
-	struct collect collect = {.tallies = &tallies, .prices = &desk->settings->prices};
+	struct collect collect = {
+		.tallies = &tallies,
+		.satellite = key_address(desk->key),
+		.stretch = {month_period(now), tallies.from, tallies.from / USAGE_DAY, month_end(now) / USAGE_DAY, now},
+		.gathered = memory_new(1, sizeof(*collect.gathered)),
+	};
 	enum err err = database_view(desk->db, collect_all, &collect);
 
+	pricing_free(collect.pricing);
+	free(collect.gathered);
 	if (err == ERR_OK)
 		*ret = tallies;
 	else
@@ -159,8 +126,8 @@ static json_t *line_json(const struct node_tally *line)
 	json_object_set_new(json, "audits_passed", json_integer((json_int_t)line->audits_passed));
 	json_object_set_new(json, "audits_failed", json_integer((json_int_t)line->audits_failed));
 	json_object_set_new(json, "orders_settled", json_integer((json_int_t)line->orders));
-	json_object_set_new(json, "earned", json_integer((json_int_t)amount_units(line->earnings.total)));
-	json_object_set_new(json, "earned_tokens", json_string(amount_print(line->earnings.total, tokens)));
+	json_object_set_new(json, "earned", json_integer((json_int_t)amount_units(line->earned)));
+	json_object_set_new(json, "earned_tokens", json_string(amount_print(line->earned, tokens)));
 	return json;
 }
 
@@ -190,7 +157,7 @@ static void print_as_text(const struct tallies *tallies)
 			 (unsigned long long)line->audits_failed);
 		printf("%.20s…  %10s %10s %14s %8llu %16s\n", id, option_print_size(line->stored_bytes, stored),
 		       option_print_size(line->tally.egress, sent), audits, (unsigned long long)line->orders,
-		       amount_print(line->earnings.total, tokens));
+		       amount_print(line->earned, tokens));
 	}
 }
 

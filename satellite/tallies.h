@@ -3,7 +3,7 @@
  *
  * Storage counts from a piece's storedAt to its signed deletion, to the last proof before it was found missing, to the
  * node's own Loss, or to now, if its object was ever visible (satellite/storage.h). Traffic counts when it is settled,
- * audits by the bytes of the leaves that were proven. All come from sums by hour; the arithmetic is payments/tally.h's.
+ * audits by the bytes of the leaves that were proven. All come from sums by hour (satellite/gather.h).
  */
 #ifndef GRANARY_SATELLITE_TALLIES_H
 #define GRANARY_SATELLITE_TALLIES_H
@@ -19,7 +19,7 @@ struct node_tally {
 	uint64_t audits_passed; /* pieces proven this month */
 	uint64_t audits_failed; /* pieces missing or corrupt */
 	uint64_t orders;	/* settled this month */
-	struct earnings earnings;
+	struct amount earned;	/* by its work, at the prices of each day */
 };
 
 struct tallies {

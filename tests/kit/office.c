@@ -57,6 +57,7 @@ void office_open_with(struct office *office, const char *redundancy, struct key 
 		.dir = office->dir,
 		.test_network = true,
 		.prices = prices_default,
+		.held = held_default,
 		.online = 3600,
 		.allocation_lifetime = 3600,
 		.upload_lifetime = 86400,
