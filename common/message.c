@@ -166,12 +166,14 @@ static const struct field msg_prices_list[] = {
 };
 static const struct field msg_ask_usage_list[] = {
 	FIELD(msg_ask_usage, day, FIELD_U32),
+	FIELD(msg_ask_usage, after, FIELD_BYTES32),
 };
 static const struct field msg_usage_list[] = {
 	FIELD_MAX(msg_usage, usage, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 	FIELD(msg_usage, bytes, FIELD_U64),
 	FIELD(msg_usage, debt, FIELD_U128),
 	FIELD_MAX(msg_usage, rows, FIELD_BLOB, MESSAGE_USAGE_ROWS),
+	FIELD_MAX(msg_usage, more, FIELD_U8, 1),
 	FIELD_MAX(msg_usage, last, FIELD_U8, 1),
 };
 static const struct field msg_ask_statements_list[] = {
@@ -344,7 +346,7 @@ static const struct message_spec table[] = {
 	ROW(MSG_LOSS, "LOSS", msg_loss),
 	ROW_MAX(MSG_ASK_PRICES, "ASK_PRICES", msg_ask_prices, 16),
 	ROW(MSG_PRICES, "PRICES", msg_prices),
-	ROW_MAX(MSG_ASK_USAGE, "ASK_USAGE", msg_ask_usage, 16),
+	ROW_MAX(MSG_ASK_USAGE, "ASK_USAGE", msg_ask_usage, 48),
 	ROW(MSG_USAGE, "USAGE", msg_usage),
 	ROW_MAX(MSG_ASK_STATEMENTS, "ASK_STATEMENTS", msg_ask_statements, 16),
 	ROW_MAX(MSG_STATEMENT, "STATEMENT", msg_statement, 9600),

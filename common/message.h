@@ -245,9 +245,10 @@ struct msg_prices {
 	uint8_t last;
 };
 
-/* A day that is over, of this node. */
+/* A day that is over, of this node: the rows of pieces behind this one, or, zeros, from the first on. */
 struct msg_ask_usage {
 	uint32_t day;
+	struct bytes32 after;
 };
 
 /* In parts; all but rows and last are the same in each. */
@@ -256,6 +257,7 @@ struct msg_usage {
 	uint64_t bytes;	     /* carried into the day */
 	uint128 debt;	     /* byte-seconds, the same */
 	struct bytes rows;   /* whole rows of payments/usage.h */
+	uint8_t more;	     /* 1: ask again, after the last of them */
 	uint8_t last;
 };
 

@@ -11,9 +11,10 @@
 #include "satellite/deleter.h"
 #include "satellite/pricing.h"
 #include "satellite/server.h"
+#include "satellite/usages.h"
 
 #define TELLERS 4		       /* threads that tell nodes what to delete */
-#define PATROLS_MAX (1 + TELLERS + 64) /* the deleter, its tellers, and the most auditors */
+#define PATROLS_MAX (2 + TELLERS + 64) /* the deleter, its tellers, days, and the most auditors */
 
 struct daemon {
 	struct options *options;
@@ -94,6 +95,7 @@ static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 	} kinds[] = {
 		{"deleter", deleter_walk, 1},
 		{"teller", deleter_tell, TELLERS},
+		{"days", usages_walk, 1},
 		{"auditor", auditor_walk, daemon->settings.audit_threads},
 	};
 	char message[DATABASE_MESSAGE] = "";

@@ -378,6 +378,23 @@ static const char customer_tables[] =
 	"  PRIMARY KEY (client, hour)"
 	") @strict;";
 
+/* Days of storage that are over: signed, and never booked on again. */
+static const char usage_tables[] =
+	"CREATE TABLE usage_days ("
+	"  day @int NOT NULL PRIMARY KEY," /* Unix seconds / 86400 */
+	"  closed @int NOT NULL"
+	") @strict;"
+	"CREATE TABLE usages ("
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  day @int NOT NULL REFERENCES usage_days(day),"
+	"  signed @bytes NOT NULL," /* Usage */
+	"  bytes @int NOT NULL,"    /* carried into the day */
+	"  debt @bytes NOT NULL,"   /* u128, the same */
+	"  PRIMARY KEY (node, day)"
+	") @strict;"
+	"@append_only(usage_days);"
+	"@append_only(usages);";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -389,6 +406,7 @@ static const struct migration migrations[] = {
 	{6, rollup_tables},
 	{7, book_tables},
 	{8, customer_tables},
+	{9, usage_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

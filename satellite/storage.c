@@ -13,7 +13,8 @@
 
 enum err storage_hour(struct database *db, uint64_t *ret)
 {
-	struct query *q = database_query(db, "SELECT COALESCE(MAX(end_day), 0) FROM months");
+	struct query *q = database_query(db, "SELECT MAX(open) FROM (SELECT MAX(end_day) AS open FROM months UNION ALL "
+					     "SELECT MAX(day) + 1 FROM usage_days) AS ends");
 	uint64_t now = clock_wall() / HOUR, open;
 	enum err err = query_one(q);
 

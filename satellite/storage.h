@@ -26,8 +26,8 @@ enum err storage_end_segment(struct database *db, const struct bytes32 *segment,
 enum err storage_end_piece(struct database *db, const struct address *node, const struct bytes32 *piece,
 			   uint64_t at) WARN_UNUSED;
 
-/* Hour (Unix seconds / 3600) in which what becomes known now counts: the current one, or the first that no closed month
- * holds. */
+/* Hour (Unix seconds / 3600) in which what becomes known now counts: the current one, or the first that no closed day
+ * or month holds. */
 enum err storage_hour(struct database *db, uint64_t *ret) WARN_UNUSED;
 
 /* A node's books, day by day: begin, then one day after the other. Members are its own. */

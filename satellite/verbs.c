@@ -11,6 +11,7 @@
 #include "satellite/losses.h"
 #include "satellite/objects.h"
 #include "satellite/registry.h"
+#include "satellite/usages.h"
 
 static const struct verb table[] = {
 	{MSG_LOSS, VERB_NODE, losses_report},
@@ -29,6 +30,7 @@ static const struct verb table[] = {
 	{MSG_GET_SEGMENT, VERB_CLIENT, allocate_get_segment},
 	{MSG_REMOVE_OBJECT, VERB_CLIENT, objects_remove},
 	{MSG_ASK_ACCOUNT, VERB_CLIENT, customers_answer},
+	{MSG_ASK_USAGE, VERB_NODE, usages_answer},
 };
 
 const struct verb *verbs_find(uint16_t type)

@@ -63,6 +63,8 @@ static const struct {
 	{8, "client_storage", "INSERT INTO client_storage VALUES (" ADDRESS ", 9, 1, 2, 3, 4)"},
 	{8, "client_traffic", "INSERT INTO client_traffic VALUES (" ADDRESS ", 9, 1, 2, 3)"},
 	{8, "client_issued", "INSERT INTO client_issued VALUES (" ADDRESS ", 9, 1, 2)"},
+	{9, "usage_days", "INSERT INTO usage_days VALUES (9, 1)"},
+	{9, "usages", "INSERT INTO usages VALUES (" ADDRESS ", 9, x'00', 1, x'00')"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
