@@ -82,7 +82,7 @@ struct sheet_sums {
 	struct amount deducted;
 	struct amount payable;
 };
-/* ERR_OVERFLOW when a sum does not fit or payable is below zero. */
+/* ERR_OVERFLOW when a sum does not fit or payable is below zero; ERR_FORMAT for a kind that there is not. */
 enum err sheet_sum(const struct sheet *sheet, struct sheet_sums *ret) WARN_UNUSED;
 
 /* The sheet's bytes, which stand beside a Statement in messages, files and evidence: u8 codes ‖ lines of

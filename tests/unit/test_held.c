@@ -172,6 +172,17 @@ static void test_disqualified(void **state)
 	assert_int_equal(amount_units(account.forfeited), 157);
 }
 
+/* A node that was disqualified by mistake and taken back has no more released than it has left. */
+static void test_taken_back(void **state)
+{
+	struct standing standing = {.registered = JANUARY_2026};
+	struct held_account account = {.withheld = AMOUNT_INIT(1000), .forfeited = AMOUNT_INIT(900)};
+
+	(void)state;
+	assert_int_equal(amount_units(close_month(&standing, 16, 100, &account).released), 100);
+	assert_int_equal(amount_units(close_month(&standing, 17, 100, &account).released), 0);
+}
+
 /* Who left in good order cannot be disqualified afterwards; who was disqualified cannot leave in good order. */
 static void test_which_came_first(void **state)
 {
@@ -217,6 +228,7 @@ int main(void)
 		cmocka_unit_test(test_rounding),
 		cmocka_unit_test(test_exit_early),
 		cmocka_unit_test(test_disqualified),
+		cmocka_unit_test(test_taken_back),
 		cmocka_unit_test(test_which_came_first),
 		cmocka_unit_test(test_overflow),
 	};

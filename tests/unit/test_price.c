@@ -211,11 +211,16 @@ static void test_payee_of_month(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_check),	    cmocka_unit_test(test_signed_by_its_party),
-		cmocka_unit_test(test_check_new),   cmocka_unit_test(test_table),
-		cmocka_unit_test(test_at),	    cmocka_unit_test(test_paid),
-		cmocka_unit_test(test_surge),	    cmocka_unit_test(test_charges),
-		cmocka_unit_test(test_payee_check), cmocka_unit_test(test_payee_of_month),
+		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_signed_by_its_party),
+		cmocka_unit_test(test_check_new),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_at),
+		cmocka_unit_test(test_paid),
+		cmocka_unit_test(test_surge),
+		cmocka_unit_test(test_charges),
+		cmocka_unit_test(test_payee_check),
+		cmocka_unit_test(test_payee_of_month),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
