@@ -85,11 +85,6 @@ void token_ask_balance(const struct address *account, struct writer *w)
 	write_address(w, account);
 }
 
-void token_ask_decimals(struct writer *w)
-{
-	write_selector(w, "decimals()");
-}
-
 static void read_word(struct reader *r, struct bytes32 *ret)
 {
 	read_raw(r, ret->b, WORD);

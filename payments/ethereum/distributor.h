@@ -15,12 +15,11 @@
 /* claim(payee, cumulative, root, proof). `count` is at most PAYOUT_PROOF_MOST. */
 void distributor_claim(const struct payout_leaf *leaf, const struct bytes32 *root, const struct bytes32 *proof,
 		       size_t count, struct writer *w);
-/* root(), token(), claimed(payee) of the contract; balanceOf(account) and decimals() of its token. */
+/* root(), token(), claimed(payee) of the contract; balanceOf(account) of its token. */
 void distributor_ask_root(struct writer *w);
 void distributor_ask_token(struct writer *w);
 void distributor_ask_claimed(const struct address *payee, struct writer *w);
 void token_ask_balance(const struct address *account, struct writer *w);
-void token_ask_decimals(struct writer *w);
 
 /* What such a call returned: one word. ERR_FORMAT unless it is exactly that, and for an address its high 12 bytes are
  * zero. */

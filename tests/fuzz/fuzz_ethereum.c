@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "payments/ethereum/distributor.h"
 #include "payments/ethereum/quantity.h"
+#include "payments/ethereum/receipt.h"
 #include "payments/ethereum/rlp.h"
 #include "payments/ethereum/transaction.h"
 
@@ -121,9 +121,25 @@ static void try_event(struct bytes from)
 		insist(count == CLAIMED_TOPICS && r.left == CLAIMED_DATA);
 }
 
+/* The receipt that the corpus has, and any other. */
+static void try_receipt(struct bytes from)
+{
+	static const struct address contract = {{0xc0}}, payee = {{0xfa}};
+	static const struct bytes32 hash = {{0x11}};
+	struct receipt_of_claim receipt;
+	uint8_t revert[REVERT_MOST];
+	json_t *json = json_loadb((const char *)from.data, from.len, 0, NULL);
+
+	if (receipt_parse(json, &hash, &contract, &payee, &receipt) == ERR_OK && receipt.claimed)
+		insist(address_equal(&receipt.event.payee, &payee));
+	insist(revert_parse(json, revert) <= sizeof(revert));
+	json_decref(json);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const readers[])(struct bytes) = {try_transaction, try_rlp, try_text, try_answer, try_event};
+	static void (*const readers[])(struct bytes) = {try_transaction, try_rlp,   try_text,
+							try_answer,	 try_event, try_receipt};
 
 	if (size > 0)
 		readers[data[0] % (sizeof(readers) / sizeof(readers[0]))](bytes_of(data + 1, size - 1));

@@ -70,9 +70,6 @@ static void test_asks(void **state)
 	writer_init(&w, buffer, sizeof(buffer));
 	token_ask_balance(&payee, &w);
 	vector_expect(asks, "balanceOf", writer_bytes(&w));
-	writer_init(&w, buffer, sizeof(buffer));
-	token_ask_decimals(&w);
-	vector_expect(asks, "decimals", writer_bytes(&w));
 }
 
 static void test_words(void **state)
