@@ -5,6 +5,7 @@
  */
 #include "common/options.h"
 #include "common/service.h"
+#include "node/claim.h"
 #include "node/commands.h"
 #include "node/daemon.h"
 #include "node/settings.h"
@@ -155,6 +156,43 @@ static const struct option_spec option_table[] = {
 	 .value = "N",
 	 .fallback = "120",
 	 .help = "Connections that one address may make per minute; 0: no limit. Loopback is exempt."},
+	{.name = "rpc",
+	 .type = OPTION_TEXT,
+	 .value = "URL",
+	 .help = "A node of the chain that is claimed on: JSON-RPC over plain HTTP."},
+	{.name = "statement",
+	 .type = OPTION_PATH,
+	 .value = "FILE",
+	 .help = "The signed statement to claim by.",
+	 .command_only = true},
+	{.name = "tree",
+	 .type = OPTION_PATH,
+	 .value = "FILE",
+	 .help = "The payout tree that the satellite's operator published.",
+	 .command_only = true},
+	{.name = "period",
+	 .type = OPTION_INT,
+	 .min = 197001,
+	 .max = 999912,
+	 .value = "YYYYMM",
+	 .help = "The month.",
+	 .command_only = true},
+	{.name = "wait",
+	 .type = OPTION_DURATION,
+	 .min = 1,
+	 .max = DAY,
+	 .value = "TIME",
+	 .fallback = "5m",
+	 .help = "How long to wait until the transaction is in a block.",
+	 .command_only = true},
+	{.name = "max-gas-price",
+	 .type = OPTION_INT,
+	 .min = 1,
+	 .max = 1000000,
+	 .value = "GWEI",
+	 .fallback = "100",
+	 .help = "The most to pay for a unit of gas."},
+	{.name = "yes", .letter = 'y', .type = OPTION_FLAG, .help = "Do not ask.", .command_only = true},
 	{.name = "log-level",
 	 .type = OPTION_CHOICE,
 	 .choices = "error|warn|info|debug",
@@ -178,6 +216,11 @@ static const struct command command_table[] = {
 	 store_commands_stats},
 	{"settle", "", "Have the running node settle its orders now, and wait for the outcome.",
 	 "Exit status 1 when a satellite could not be settled with.", "dir json http", 0, 0, node_settle},
+	{"claim", "", "Claim this node's pay from the satellite's payout contract.",
+	 "Needs no running node. The transaction is signed here, paid for by the node's key and sent through the "
+	 "--rpc server, which may be anyone's. Nothing is sent when the satellite's statement and the payout tree "
+	 "disagree, when the contract has another root than the tree, or when nothing is due.",
+	 "dir json satellite rpc statement tree period wait max-gas-price yes", 0, 0, node_claim},
 };
 
 static const struct program program = {

@@ -1,0 +1,145 @@
+/* Each check has its sentence, which names both sides of what does not fit. */
+#include "node/claim_papers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/file.h"
+#include "payments/evidence.h"
+#include "payments/u256.h"
+
+#define STATEMENT_MOST (1024 * 1024)	       /* bytes of a statement's file */
+#define TREE_MOST ((size_t)1024 * 1024 * 1024) /* of a tree's: one of some million payees */
+
+/* The domain under which that satellite signs: chain, contract, and what it was pinned to. */
+static enum err check_domain(const struct satellite *satellite, const struct domain *domain, char why[CLAIM_MESSAGE])
+{
+	char contract[KEY_ADDRESS_TEXT], pinned[KEY_ADDRESS_TEXT];
+
+	address_to_text(&domain->contract, contract);
+	address_to_text(&satellite->domain.contract, pinned);
+	if (satellite->pinned && (satellite->domain.chain_id != domain->chain_id ||
+				  !address_equal(&satellite->domain.contract, &domain->contract))) {
+		snprintf(why, CLAIM_MESSAGE,
+			 "the statement is for contract %s on chain %" PRIu64
+			 ", but its satellite is known to pay from %s "
+			 "on chain %" PRIu64,
+			 contract, domain->chain_id, pinned, satellite->domain.chain_id);
+		return ERR_CONFLICT;
+	}
+	if (address_is_zero(&domain->contract)) {
+		snprintf(why, CLAIM_MESSAGE, "the satellite has no payout contract: there is nothing to claim from");
+		return ERR_RANGE;
+	}
+	return ERR_OK;
+}
+
+enum err claim_papers_take(struct trust *trust, const struct address *node, const struct statement *statement,
+			   const struct domain *domain, const struct signature *signature, struct claim_papers *papers,
+			   char why[CLAIM_MESSAGE])
+{
+	char text[KEY_ADDRESS_TEXT];
+	struct satellite satellite;
+	enum err err;
+
+	if (!address_equal(&statement->node, node)) {
+		address_to_text(&statement->node, text);
+		snprintf(why, CLAIM_MESSAGE, "the statement is for another node, %s", text);
+		return ERR_DENIED;
+	}
+	if (trust_find(trust, &statement->satellite, &satellite) != ERR_OK) {
+		address_to_text(&statement->satellite, text);
+		snprintf(why, CLAIM_MESSAGE, "the statement is of %s, no satellite that this node works for", text);
+		return ERR_DENIED;
+	}
+	if (typed_verify(&typed_statement, statement, domain, signature, &statement->satellite) != REFUSAL_NONE) {
+		snprintf(why, CLAIM_MESSAGE, "the satellite did not sign the statement");
+		return ERR_SIGNATURE;
+	}
+	err = check_domain(&satellite, domain, why);
+	if (err == ERR_OK) {
+		papers->statement = *statement;
+		papers->domain = *domain;
+	}
+	return err;
+}
+
+enum err claim_papers_read_statement(struct trust *trust, const struct address *node, const char *path,
+				     struct claim_papers *papers, char why[CLAIM_MESSAGE])
+{
+	struct evidence evidence;
+	char *text = NULL, detail[EVIDENCE_WHY] = "";
+	json_t *json = NULL;
+	size_t len = 0;
+	enum err err = file_read(path, STATEMENT_MOST, &text, &len);
+
+	if (err != ERR_OK) {
+		snprintf(why, CLAIM_MESSAGE, "cannot read %.300s: %s", path, err_text(err));
+		goto out;
+	}
+	err = ERR_FORMAT;
+	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	if (json == NULL) {
+		snprintf(why, CLAIM_MESSAGE, "%.300s is not JSON", path);
+	} else if (evidence_from_json(json, &evidence, detail) != ERR_OK) {
+		snprintf(why, CLAIM_MESSAGE, "%.300s is no signed statement: %s", path, detail);
+	} else if (evidence.type != &typed_statement) {
+		snprintf(why, CLAIM_MESSAGE, "%.300s is a signed %s, not a Statement", path, evidence.type->name);
+	} else {
+		err = claim_papers_take(trust, node, &evidence.object.statement, &evidence.domain, &evidence.signature,
+					papers, why);
+	}
+out:
+	json_decref(json);
+	free(text);
+	return err;
+}
+
+/* The statement's leaf, which must say what the statement says. */
+static enum err find_leaf(const struct payout_tree *tree, struct claim_papers *papers, char why[CLAIM_MESSAGE])
+{
+	const struct statement *statement = &papers->statement;
+	char payee[KEY_ADDRESS_TEXT], ours[U256_TEXT], theirs[U256_TEXT];
+	size_t index;
+
+	address_to_text(&statement->payee, payee);
+	if (payout_tree_find(tree, &statement->payee, &index) != ERR_OK) {
+		snprintf(why, CLAIM_MESSAGE, "the tree has no leaf for the statement's payee, %s", payee);
+		return ERR_CONFLICT;
+	}
+	papers->leaf = *payout_tree_leaf(tree, index);
+	if (!bytes32_equal(&papers->leaf.cumulative, &statement->payeeCumulative)) {
+		snprintf(why, CLAIM_MESSAGE,
+			 "the statement of %" PRIu32
+			 " and the tree disagree: %s was allotted %s base units in all by the "
+			 "one, %s by the other",
+			 statement->period, payee, u256_print(&statement->payeeCumulative, ours),
+			 u256_print(&papers->leaf.cumulative, theirs));
+		return ERR_CONFLICT;
+	}
+	papers->root = *payout_tree_root(tree);
+	papers->proof_count = payout_tree_proof(tree, index, papers->proof);
+	return ERR_OK;
+}
+
+enum err claim_papers_read_tree(const char *path, struct claim_papers *papers, char why[CLAIM_MESSAGE])
+{
+	char *text = NULL, detail[PAYOUT_WHY] = "";
+	struct payout_tree *tree = NULL;
+	size_t len = 0;
+	enum err err = file_read(path, TREE_MOST, &text, &len);
+
+	if (err != ERR_OK) {
+		snprintf(why, CLAIM_MESSAGE, "cannot read %.300s: %s", path, err_text(err));
+	} else {
+		err = payout_tree_load(bytes_of(text, len), &tree, detail);
+		if (err != ERR_OK)
+			snprintf(why, CLAIM_MESSAGE, "%.300s is no payout tree: %s", path, detail);
+		else
+			err = find_leaf(tree, papers, why);
+	}
+	payout_tree_free(tree);
+	free(text);
+	return err;
+}
