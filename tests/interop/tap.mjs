@@ -4,19 +4,37 @@ import assert from 'node:assert/strict';
 let count = 0;
 let failed = 0;
 
+function pass(name) {
+	console.log(`ok ${++count} - ${name}`);
+}
+
+function fail(name, error) {
+	failed++;
+	console.log(`not ok ${++count} - ${name}`);
+	console.log((error.stack ?? String(error)).replace(/^/gm, '# '));
+}
+
 export function check(name, body) {
-	count++;
 	try {
 		body();
-		console.log(`ok ${count} - ${name}`);
+		pass(name);
 	} catch (error) {
-		failed++;
-		console.log(`not ok ${count} - ${name}`);
-		console.log(error.message.replace(/^/gm, '# '));
+		fail(name, error);
+	}
+}
+
+// The same for a body that waits; to be awaited itself.
+export async function checkLater(name, body) {
+	try {
+		await body();
+		pass(name);
+	} catch (error) {
+		fail(name, error);
 	}
 }
 
 export const equal = assert.strictEqual;
+export const match = assert.match;
 
 export function done() {
 	console.log(`1..${count}`);
