@@ -10,6 +10,7 @@
 #include "satellite/listing.h"
 #include "satellite/losses.h"
 #include "satellite/objects.h"
+#include "satellite/papers.h"
 #include "satellite/registry.h"
 #include "satellite/usages.h"
 
@@ -30,7 +31,10 @@ static const struct verb table[] = {
 	{MSG_GET_SEGMENT, VERB_CLIENT, allocate_get_segment},
 	{MSG_REMOVE_OBJECT, VERB_CLIENT, objects_remove},
 	{MSG_ASK_ACCOUNT, VERB_CLIENT, customers_answer},
+	{MSG_ASK_PRICES, VERB_NODE, papers_tell_prices},
 	{MSG_ASK_USAGE, VERB_NODE, usages_answer},
+	{MSG_ASK_STATEMENTS, VERB_NODE, papers_tell_statements},
+	{MSG_OFFER_PRICE, VERB_NODE, papers_take_offer},
 };
 
 const struct verb *verbs_find(uint16_t type)
