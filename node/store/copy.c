@@ -80,19 +80,6 @@ bool copy_has_room(const struct copy *copy, const struct segment_entry *entry)
 	return copy->count < COPY_RECORDS && length_of(entry) <= COPY_BYTES - copy->len;
 }
 
-static bool payload_holds(const struct record *record, const uint8_t *raw)
-{
-	const uint8_t *payload = raw + record->head;
-
-	for (uint32_t i = 0; i < tree_blocks(record->size); i++) {
-		size_t len = tree_block_size(record->size, i);
-
-		if (record_checksum(&record->piece, i, payload + (size_t)i * TREE_BLOCK, len) != record->checksums[i])
-			return false;
-	}
-	return true;
-}
-
 /* Read the record into `out`, and check that it is the one of the entry, all of it. */
 static enum err read_record(struct copy *copy, const struct segment_entry *entry, uint8_t *out, uint32_t len)
 {
@@ -111,7 +98,7 @@ static enum err read_record(struct copy *copy, const struct segment_entry *entry
 		return ERR_OK;
 	if (record->size != entry->size || record->extent != len || record->head > len - record->size)
 		return ERR_CORRUPT;
-	return payload_holds(record, out) ? ERR_OK : ERR_CORRUPT;
+	return record_payload_holds(record, out + record->head) ? ERR_OK : ERR_CORRUPT;
 }
 
 static void drop_cache(const struct copy *copy, const struct segment *segment, uint32_t offset, uint32_t len)

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/engine.h"
+#include "node/store/verify.h"
 
 #define VERSION 1
 #define AT_CRC (DAMAGE_ENTRY - 4)
@@ -228,6 +229,8 @@ enum err damage_mark(struct store *store, struct segment *segment, const struct 
 	if (!index_has(store->index, index_hash(store->index, key.satellite, &key.piece), segment->number,
 		       entry->offset))
 		return ERR_NOT_FOUND;
+	if (verify_record(store, segment, entry) == ERR_OK)
+		return ERR_OK;
 	if (!disk_answers(store))
 		return ERR_IO;
 	pthread_mutex_lock(&damage->lock);
@@ -260,8 +263,12 @@ enum err damage_mark_head(struct store *store, struct segment *segment, uint32_t
 		if (entry->type != RECORD_PIECE || entry->offset != offset)
 			continue;
 		err = damage_mark(store, segment, entry);
-		if (err != ERR_IO && err != ERR_NOT_FOUND)
-			err = is_key ? ERR_CORRUPT : ERR_NOT_FOUND;
+		if (!is_key && err != ERR_IO)
+			err = ERR_NOT_FOUND;
+		else if (err == ERR_OK)
+			err = ERR_IO; /* three reads, two answers: who asks may ask again */
+		else if (err != ERR_IO && err != ERR_NOT_FOUND)
+			err = ERR_CORRUPT;
 		break;
 	}
 	free(entries);

@@ -56,9 +56,10 @@ enum err damage_load(struct store *store) WARN_UNUSED;
 
 /* The damaged piece of that key; false when it is not listed. */
 bool damage_find(struct store *store, const struct store_key *key, struct damage_entry *ret);
-/* This record of a segment that the caller has pinned does not hold: list it durably and mark it. ERR_CORRUPT when that
- * is done, or was before; ERR_NOT_FOUND when the record is not the live one of its key; ERR_IO when the disk does not
- * answer at all, ERR_FULL, ERR_LIMIT, ERR_READ_ONLY when it could not be listed. */
+/* This record of a segment that the caller has pinned did not hold. Read it once more; if it still does not, list it
+ * durably and mark it. ERR_OK when it holds after all; ERR_CORRUPT when it is marked, or was before; ERR_NOT_FOUND when
+ * it is not the live record of its key; ERR_IO when the disk does not answer at all; ERR_FULL, ERR_LIMIT, ERR_READ_ONLY
+ * when it could not be listed. */
 enum err damage_mark(struct store *store, struct segment *segment, const struct segment_entry *entry) WARN_UNUSED;
 /* The head at `offset` of a pinned segment, where `key` should stand, could not be read or does not hold (`err`): find
  * out whose it is, and mark it. ERR_CORRUPT when it is the key's; ERR_NOT_FOUND when it is another's; ERR_IO as

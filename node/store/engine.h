@@ -37,6 +37,7 @@ struct store {
 	struct transfer_log *log;
 	struct upkeep *upkeep;
 	struct compact *compact;
+	struct scrub *scrub;
 };
 
 /* Save SUPER with the numbers used so far; a failure turns the store read-only. */

@@ -4,8 +4,10 @@
 #include <stddef.h>
 
 #include "node/store/compact.h"
+#include "node/store/scrub.h"
 
 const struct upkeep_job store_jobs[] = {
 	{"compact", 10, compact_step},
+	{"scrub", 10, scrub_step},
 	{NULL, 0, NULL},
 };

@@ -280,3 +280,14 @@ enum err record_decode(struct bytes from, const struct record_secret *secret, co
 	decode_body(&r, ret);
 	return r.err == ERR_OK ? ERR_OK : ERR_CORRUPT;
 }
+
+bool record_payload_holds(const struct record *record, const uint8_t *payload)
+{
+	for (uint32_t i = 0; i < tree_blocks(record->size); i++) {
+		size_t len = tree_block_size(record->size, i);
+
+		if (record_checksum(&record->piece, i, payload + (size_t)i * TREE_BLOCK, len) != record->checksums[i])
+			return false;
+	}
+	return true;
+}

@@ -99,6 +99,9 @@ enum err record_decode_core(const uint8_t core[RECORD_CORE], const struct record
 enum err record_decode(struct bytes from, const struct record_secret *secret, const struct record_place *place,
 		       struct record *ret) WARN_UNUSED;
 
+/* Whether the payload of a decoded PIECE is what its checksums say. */
+bool record_payload_holds(const struct record *record, const uint8_t *payload);
+
 /* CRC-32C of piece ‖ u32 block ‖ data. */
 uint32_t record_checksum(const struct bytes32 *piece, uint32_t block, const void *data, size_t len);
 

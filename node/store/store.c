@@ -20,6 +20,7 @@
 #include "node/store/engine.h"
 #include "node/store/jobs.h"
 #include "node/store/recovery.h"
+#include "node/store/scrub.h"
 
 #define ALLOCATION_LEAST (8ull << 20)
 #define SEGMENTS_ABOUT 1000
@@ -253,6 +254,7 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
 	store->log = transfer_log_start(store);
+	store->scrub = scrub_new(store);
 	if (!store->options.no_upkeep)
 		upkeep_start(store->upkeep);
 	return ERR_OK;
@@ -316,6 +318,8 @@ void store_close(struct store *store)
 	upkeep_stop(store->upkeep);
 	compact_free(store->compact);
 	store->compact = NULL;
+	scrub_free(store->scrub);
+	store->scrub = NULL;
 	transfer_log_stop(store->log);
 	committer_stop(store->committer);
 	segments_finish(store->segments);

@@ -29,6 +29,8 @@ enum store_index {
 	STORE_INDEX_MAPPED, /* … in a file that is mapped, for machines short of memory */
 };
 
+#define STORE_SCRUB_NEVER UINT64_MAX
+
 /* How to open a store; each may differ at each opening. Zero is what a daemon wants, but for the allocation. */
 struct store_options {
 	uint64_t allocation; /* bytes that all files together may take */
@@ -36,7 +38,7 @@ struct store_options {
 	bool no_upkeep; /* no thread for the work behind the scenes: the caller drives each store_…_step */
 	uint32_t checkpoint_seconds; /* save the index when so much time passed, … */
 	uint64_t checkpoint_records; /* … or so many records were written since; 0: 900 s, a million */
-	uint32_t scrub_days;	     /* days for reading everything once; 0: 30 */
+	uint64_t scrub_seconds;	     /* for reading everything once; 0: 30 days, STORE_SCRUB_NEVER: not at all */
 	/* Told now and then how far opening is, in bytes read and in all; NULL: nobody. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
@@ -135,6 +137,43 @@ struct store_damage {
 	uint64_t untold; /* of them: not acknowledged by their satellite */
 };
 void store_damage(struct store *store, struct store_damage *ret);
+
+/*
+ * Checking: everything is read past the page cache, and what is damaged is noted as above. In steps, in the caller's
+ * thread, beside all else that the store does; one walk belongs to one thread.
+ */
+struct store_check;
+struct store_checked {
+	uint64_t bytes;	       /* read so far, … */
+	uint64_t total;	       /* … of about so many, as it stood at the start */
+	uint64_t segments;     /* files begun */
+	uint64_t records;      /* read */
+	uint64_t pieces;       /* of them, whole */
+	uint64_t damaged;      /* pieces that are not, and … */
+	uint64_t found;	       /* … how many of them nobody knew of */
+	uint64_t records_bad;  /* tombstones, transfers and the like */
+	uint64_t segments_bad; /* files whose header does not hold; their records can be sound */
+	uint64_t footers_bad;  /* … whose footer does not: their records were not read. The next start mends it */
+};
+struct store_check *store_check_begin(struct store *store);
+void store_check_free(struct store_check *check);
+/* Read about *budget bytes, at least one record, and take from *budget what was read. ERR_IO when the disk does not
+ * answer. */
+enum err store_check_step(struct store_check *check, uint64_t *budget, bool *ret_more) WARN_UNUSED;
+void store_checked(const struct store_check *check, struct store_checked *ret);
+
+/* The scrubber does the same all the time, slowly. */
+struct store_scrub {
+	uint64_t period;   /* seconds in which everything is read once; 0: never */
+	uint64_t rounds;   /* completed */
+	bool under_way;	   /* a round is */
+	uint64_t started;  /* it, or the last one, Unix seconds; 0: there was none */
+	uint64_t finished; /* the last completed one; 0: none */
+	struct store_checked now; /* of the round under way, or of the last */
+};
+void store_scrub(struct store *store, struct store_scrub *ret);
+/* About so many bytes of a round, whatever the pace says; false when it is over. */
+bool store_scrub_step(struct store *store, uint64_t bytes);
 
 /* Walk all live pieces, not those in the trash, in no order; stop when `each` returns false. Pieces put or deleted
  * meanwhile may be missed. */
