@@ -53,6 +53,11 @@ void compact_free(struct compact *compact)
 	free(compact);
 }
 
+bool compact_is_at(const struct compact *compact, const struct segment *segment)
+{
+	return compact->source == segment;
+}
+
 static bool speaks_of_trash(const struct segment_entry *entry)
 {
 	return entry->type == RECORD_TRASH || entry->type == RECORD_RESTORE;
@@ -133,8 +138,8 @@ static uint64_t needed_bytes(const struct compact *compact)
 		const struct segment_entry *entry = &compact->entries[i];
 
 		if (is_needed(compact, entry))
-			sum += entry->type == RECORD_PIECE ? entry->extent :
-							     record_head_of((enum record_type)entry->type);
+			sum += entry->type == RECORD_PIECE ? entry->extent
+							   : record_head_of((enum record_type)entry->type);
 	}
 	return sum;
 }

@@ -16,6 +16,8 @@ struct compact;
 
 struct compact *compact_new(struct store *store);
 void compact_free(struct compact *compact);
+/* Whether it is at work on that segment. */
+bool compact_is_at(const struct compact *compact, const struct segment *segment);
 /* The job; arg is the store. */
 enum upkeep_turn compact_step(void *arg, uint64_t *budget);
 

@@ -8,6 +8,7 @@
 #include "node/store/heads.h"
 #include "node/store/index.h"
 #include "node/store/keeper.h"
+#include "node/store/reaper.h"
 #include "node/store/segments.h"
 #include "node/store/store.h"
 #include "node/store/super.h"
@@ -38,10 +39,16 @@ struct store {
 	struct upkeep *upkeep;
 	struct compact *compact;
 	struct scrub *scrub;
+	struct reaper reaper;
+	struct collector *collector;
+	atomic_uint_fast64_t newest; /* Unix seconds, of the newest piece or transfer record that is known */
 };
 
 /* Save SUPER with the numbers used so far; a failure turns the store read-only. */
 enum err store_save_super(struct store *store) WARN_UNUSED;
+
+/* A piece or transfer was recorded then. */
+void store_note_created(struct store *store, uint64_t created);
 
 /* A live record: its segment is pinned. */
 struct located {

@@ -3,10 +3,14 @@
 
 #include <stddef.h>
 
+#include "node/store/collect.h"
 #include "node/store/compact.h"
+#include "node/store/reaper.h"
 #include "node/store/scrub.h"
 
 const struct upkeep_job store_jobs[] = {
+	{"collect", 3600, collect_step},
+	{"reap", 3600, reaper_step},
 	{"compact", 10, compact_step},
 	{"scrub", 10, scrub_step},
 	{NULL, 0, NULL},

@@ -172,6 +172,7 @@ static enum err write_mark(struct mark *mark)
 enum err marks_write(struct store *store, const struct marked *what, const struct mark_options *options)
 {
 	struct mark *mark = memory_new(1, sizeof(*mark));
+	struct segments_need need = {.kind = SEGMENT_PIECES, .urgent = true};
 	enum err err;
 
 	mark->store = store;
@@ -182,7 +183,8 @@ enum err marks_write(struct store *store, const struct marked *what, const struc
 		return ERR_BUSY;
 	}
 	describe(mark);
-	err = segments_reserve(store->segments, SEGMENT_PIECES, mark->record.extent, true, &mark->extent);
+	need.len = mark->record.extent;
+	err = segments_reserve(store->segments, &need, &mark->extent);
 	if (err != ERR_OK) {
 		if (options->claim)
 			claims_drop(&store->claims, &mark->claim);

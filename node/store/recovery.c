@@ -105,6 +105,8 @@ static void add_entries(struct recovery *r, struct segment *segment, const struc
 
 		if (entry->sequence > r->last_sequence)
 			r->last_sequence = entry->sequence;
+		if (entry->type == RECORD_PIECE || entry->type == RECORD_TRANSFER)
+			store_note_created(r->store, entry->created);
 		if (entry->type == RECORD_PIECE)
 			add_piece(r->store, segment, entry);
 		else if (entry->type == RECORD_TRANSFER)

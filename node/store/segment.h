@@ -135,6 +135,7 @@ struct segment {
 	bool drained;			/* compaction copied all that was live in it */
 	uint32_t kept;			/* compaction could not read all of it: its live pieces then, + 1; else 0 */
 	uint64_t reviewed;		/* segments unlinked before its tombstones were last looked at, + 1; 0: never */
+	uint64_t used;			/* of an expiry class: the set's count when it last took a record */
 	uint64_t group;			/* the committer's: the last group that synced it */
 	atomic_uint pins;		/* one of the set, one of each reader; the last one out closes the file */
 };

@@ -257,32 +257,42 @@ bool segments_take_in(struct segment *segment, uint32_t len, struct extent *ret)
 	return true;
 }
 
-static bool take_room(struct segments *set, enum segment_kind kind, uint32_t len, struct extent *ret)
+static bool take_room(struct segments *set, const struct segments_need *need, struct extent *ret)
 {
 	for (struct segment *segment = set->takers; segment != NULL; segment = segment->next) {
-		if (segment->kind != kind || segment->state == SEGMENT_SEALING || segment == set->target)
+		if (segment->kind != need->kind || segment->class != need->class || segment->state == SEGMENT_SEALING ||
+		    segment == set->target)
 			continue;
-		if (segments_take_in(segment, len, ret))
-			return true;
+		if (!segments_take_in(segment, need->len, ret))
+			continue;
+		segment->used = ++set->uses;
+		return true;
 	}
 	return false;
 }
 
-enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent, struct extent *ret)
+enum err segments_reserve(struct segments *set, const struct segments_need *need, struct extent *ret)
 {
+	struct segments_need now = *need;
 	enum err err = ERR_OK;
 
 	pthread_mutex_lock(&set->lock);
 	while (err == ERR_OK) {
 		if (health_failed(set->health))
 			err = ERR_READ_ONLY;
-		else if (take_room(set, kind, len, ret))
+		else if (take_room(set, &now, ret))
 			break;
+		else if (now.class == 0)
+			err = open_another(set, now.kind, now.len, now.urgent);
 		else
-			err = open_another(set, kind, len, urgent);
+			err = segments_open_class(set, now.class, now.len);
+		if (err == ERR_FULL && now.class != 0) {
+			now.class = 0;
+			err = ERR_OK;
+		}
 	}
-	if (err == ERR_FULL && urgent && kind == SEGMENT_PIECES)
-		err = segments_take_urgent(set, len, ret);
+	if (err == ERR_FULL && now.urgent && now.kind == SEGMENT_PIECES)
+		err = segments_take_urgent(set, now.len, ret);
 	pthread_mutex_unlock(&set->lock);
 	return err;
 }
@@ -623,6 +633,7 @@ static void become_sealed(struct segments *set, struct segment *segment, uint32_
 	segment->size = at + footer;
 	set->files += segment->size;
 	segment->state = SEGMENT_SEALED;
+	segment->reap_day = 0;
 	free(segment->entries);
 	segment->entries = NULL;
 	segment->entry_count = 0;
@@ -701,6 +712,7 @@ void segments_finish(struct segments *set)
 	pthread_mutex_lock(&set->lock);
 	for (int kind = SEGMENT_PIECES; kind < SEGMENT_KINDS; kind++)
 		close_open(set, (enum segment_kind)kind);
+	segments_close_classes_locked(set, UINT32_MAX);
 	segments_close_target_locked(set);
 	set->finishing = true;
 	pthread_cond_signal(&set->work);
@@ -720,8 +732,8 @@ bool segments_all_sealed(struct segments *set)
 void segments_wait_idle(struct segments *set)
 {
 	pthread_mutex_lock(&set->lock);
-	while (!health_failed(set->health) && (set->working || find_sealable(set) != NULL || wants_spare(set) ||
-					       segments_wants_emergency(set)))
+	while (!health_failed(set->health) &&
+	       (set->working || find_sealable(set) != NULL || wants_spare(set) || segments_wants_emergency(set)))
 		pthread_cond_wait(&set->changed, &set->lock);
 	pthread_mutex_unlock(&set->lock);
 }

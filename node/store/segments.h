@@ -46,10 +46,16 @@ struct extent {
 	uint32_t offset;
 	uint32_t len;
 };
-/* ERR_FULL when neither segments nor allocation nor disk have room; ERR_READ_ONLY. `urgent` gets
- * room where there is none for uploads, see below: deleting must work in a full store. */
-enum err segments_reserve(struct segments *set, enum segment_kind kind, uint32_t len, bool urgent,
-			  struct extent *ret) WARN_UNUSED;
+struct segments_need {
+	enum segment_kind kind;
+	uint32_t class; /* see segments_class_of */
+	uint32_t len;
+	bool urgent; /* gets room where there is none for uploads, see below: deleting must work in a full store */
+};
+/* The class for a piece that expires then, Unix seconds; 0: that of those that never do. */
+uint32_t segments_class_of(const struct segments *set, uint64_t expires);
+/* ERR_FULL when neither segments nor allocation nor disk have room; ERR_READ_ONLY. */
+enum err segments_reserve(struct segments *set, const struct segments_need *need, struct extent *ret) WARN_UNUSED;
 /* The extent is not wanted after all. Whatever head was written there must have been wiped before. */
 void segments_release(struct segments *set, const struct extent *extent);
 /* Only `len` bytes of it are. The head must have been written. */
@@ -70,6 +76,8 @@ void segments_pin_again(struct segment *segment);
 void segments_pin(void *set, uint32_t number);
 struct segment *segments_row(struct segments *set, uint32_t number);
 void segments_unpin(struct segments *set, struct segment *segment);
+/* The first segment with records of pieces in row *row or after it, pinned, and its row; NULL: there is none. */
+struct segment *segments_next(struct segments *set, uint32_t *row);
 /* The segment of that id, pinned, or NULL. */
 struct segment *segments_find(struct segments *set, enum segment_kind kind, uint32_t id);
 /* All segments, pinned; give them back with segments_unlist. */
@@ -84,6 +92,14 @@ bool segments_begins_after(struct segments *set, struct segment *segment, uint64
 bool segments_ends_before(struct segments *set, struct segment *segment, uint64_t sequence);
 /* … and all of them expired before that time, Unix seconds. */
 bool segments_is_over(struct segments *set, struct segment *segment, uint64_t sequence, uint64_t expired_before);
+/* Sealed, and all its records are of pieces that expired before that time, Unix seconds. */
+bool segments_is_expired(struct segments *set, struct segment *segment, uint64_t before);
+/* Whether something here may be due on that day, or it is not known. If so its reap_day is open again: whoever looks
+ * notes the days that he finds. */
+bool segments_is_due(struct segments *set, struct segment *segment, uint16_t day);
+void segments_note_due(struct segments *set, struct segment *segment, uint16_t day);
+/* No more records for classes of days before that one. */
+void segments_close_classes(struct segments *set, uint32_t before);
 /* Take a sealed segment out of the table and unlink its file, durably; readers keep it until they are done. A failure
  * turns the store read-only. */
 enum err segments_unlink(struct segments *set, struct segment *segment) WARN_UNUSED;

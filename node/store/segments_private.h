@@ -1,4 +1,5 @@
-/* The set of segments, for the files that work on it: segments.c and segments_target.c. All of it under its lock. */
+/* The set of segments, for the files that work on it: segments.c, segments_target.c, segments_class.c. All of it under
+ * its lock. */
 #ifndef GRANARY_NODE_STORE_SEGMENTS_PRIVATE_H
 #define GRANARY_NODE_STORE_SEGMENTS_PRIVATE_H
 
@@ -35,6 +36,7 @@ struct segments {
 	uint64_t files;	   /* bytes of all */
 	uint64_t promised; /* bytes of those being made */
 	uint64_t unlinked; /* how many were, so far */
+	uint64_t uses;	   /* of segments of expiry classes */
 	_Atomic(struct segment **) chunks[CHUNKS];
 };
 
@@ -55,5 +57,10 @@ enum err segments_make_emergency(struct segments *set) WARN_UNUSED;
  * passes the allocation. ERR_FULL when the disk is; ERR_READ_ONLY. */
 enum err segments_take_urgent(struct segments *set, uint32_t len, struct extent *ret) WARN_UNUSED;
 void segments_close_target_locked(struct segments *set);
+
+/* Open a segment of this class for at least `len` bytes, or wait for whoever makes one. ERR_FULL when class 0 must do;
+ * ERR_READ_ONLY. */
+enum err segments_open_class(struct segments *set, uint32_t class, uint32_t len) WARN_UNUSED;
+void segments_close_classes_locked(struct segments *set, uint32_t before);
 
 #endif

@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
+#include "node/store/collect.h"
 #include "node/store/compact.h"
 #include "node/store/engine.h"
 #include "node/store/jobs.h"
@@ -253,6 +254,7 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 		return fail(err, why, "%.180s/DAMAGE cannot be read: %s", store->dir, err_text(err));
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
+	store->collector = collect_new(store);
 	store->log = transfer_log_start(store);
 	store->scrub = scrub_new(store);
 	if (!store->options.no_upkeep)
@@ -264,6 +266,7 @@ static void free_store(struct store *store)
 {
 	if (store->super_fd >= 0)
 		store->seam->close(store->seam, store->super_fd);
+	collect_free(store->collector);
 	compact_free(store->compact);
 	segments_free(store->segments);
 	index_free(store->index);
@@ -297,6 +300,7 @@ enum err store_open(const char *dir, const struct store_options *options, const 
 	damage_init(&store->damage);
 	store->upkeep = upkeep_new(store_jobs, store);
 	store->compact = compact_new(store);
+	atomic_init(&store->newest, 0);
 	err = join(dir, "store", store->dir, sizeof(store->dir), why);
 	if (err == ERR_OK) {
 		snprintf(store->pieces_dir, sizeof(store->pieces_dir), "%s/segments", store->dir);
@@ -316,6 +320,8 @@ void store_close(struct store *store)
 	if (store == NULL)
 		return;
 	upkeep_stop(store->upkeep);
+	collect_free(store->collector);
+	store->collector = NULL;
 	compact_free(store->compact);
 	store->compact = NULL;
 	scrub_free(store->scrub);
@@ -329,6 +335,14 @@ void store_close(struct store *store)
 		(void)!store_save_super(store);
 	}
 	free_store(store);
+}
+
+void store_note_created(struct store *store, uint64_t created)
+{
+	uint64_t newest = atomic_load(&store->newest);
+
+	while (created > newest && !atomic_compare_exchange_weak(&store->newest, &newest, created))
+		;
 }
 
 bool store_upkeep_step(struct store *store, const char *job)

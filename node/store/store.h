@@ -10,6 +10,7 @@
 #define GRANARY_NODE_STORE_STORE_H
 
 #include "audit/tree.h"
+#include "common/filter.h"
 #include "node/store/seam.h"
 #include "payments/typed.h"
 
@@ -174,6 +175,50 @@ struct store_scrub {
 void store_scrub(struct store *store, struct store_scrub *ret);
 /* About so many bytes of a round, whatever the pace says; false when it is over. */
 bool store_scrub_step(struct store *store, uint64_t bytes);
+
+/*
+ * Garbage collection. A filter holds what a satellite wants kept; what is not in it, and 72 hours older than the
+ * filter, goes to the trash. One that would trash more than a fifth of its shard's bytes, or of the satellite's in a
+ * day, is held: nothing goes until the operator agrees, or the satellite repeats its wish a day later.
+ */
+struct store_collected {
+	bool held;
+	uint64_t held_since; /* Unix seconds, when the first wish like it came; 0: not held */
+	uint64_t pieces;     /* of the satellite in the filter's shard, those in the trash too */
+	uint64_t bytes;
+	uint64_t unwanted_pieces; /* that are not in the filter, and old enough */
+	uint64_t unwanted_bytes;
+	uint64_t moved_pieces; /* into the trash, or out of it, durably */
+	uint64_t moved_bytes;
+};
+/* Apply a filter, which is taken over if that succeeds. It waits in a queue for upkeep; then done(arg, err, result)
+ * comes from upkeep's thread: ERR_OK also when it is held; ERR_CANCELLED when the store is closed first, ERR_FULL,
+ * ERR_READ_ONLY. Once a filter was seen older ones are ERR_EXPIRED. ERR_LIMIT when too many wait; ERR_READ_ONLY. */
+enum err store_collect(struct store *store, uint16_t satellite, struct filter *filter,
+		       void (*done)(void *arg, enum err err, const struct store_collected *result),
+		       void *arg) WARN_UNUSED;
+/* Take all of a satellite's pieces out of the trash that came there at that moment, Unix seconds, or later (or up to a
+ * day before). The same queue, answers and errors. */
+enum err store_restore_since(struct store *store, uint16_t satellite, uint64_t since,
+			     void (*done)(void *arg, enum err err, const struct store_collected *result),
+			     void *arg) WARN_UNUSED;
+/* Nobody waits any more for what was ordered with this arg: `done` does not come if this is true. The work goes on. */
+bool store_collect_forget(struct store *store, void *arg);
+
+/* What is held. */
+struct store_held {
+	uint16_t satellite;
+	struct address address;
+	uint64_t since; /* Unix seconds */
+	uint64_t bytes; /* that would be trashed, … */
+	uint64_t of;	/* … of so many */
+	bool agreed;	/* … when the satellite asks again */
+};
+/* Returns how many; the caller frees *ret. */
+size_t store_collect_held(struct store *store, struct store_held **ret);
+/* The operator agrees: the satellite's next filters may trash what is held, and a tenth more.
+ * ERR_NOT_FOUND when nothing is held; ERR_READ_ONLY. */
+enum err store_collect_agree(struct store *store, uint16_t satellite) WARN_UNUSED;
 
 /* Walk all live pieces, not those in the trash, in no order; stop when `each` returns false. Pieces put or deleted
  * meanwhile may be missed. */

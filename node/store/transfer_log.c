@@ -38,6 +38,7 @@ static void settle(struct commit *commit, enum err err)
 
 	if (err == ERR_OK) {
 		segments_settle(store->segments, &entry->extent, &entry->record);
+		store_note_created(store, entry->record.created);
 		sequence_done(&store->sequence, &entry->ticket);
 	} else {
 		sequence_lost(&store->sequence, &entry->ticket);
@@ -67,7 +68,8 @@ static void append(struct entry *entry)
 	struct store *store = entry->store;
 	void (*done)(void *arg, enum err err) = entry->done;
 	void *arg = entry->arg;
-	enum err err = segments_reserve(store->segments, SEGMENT_TRANSFERS, entry->record.extent, true, &entry->extent);
+	const struct segments_need need = {.kind = SEGMENT_TRANSFERS, .len = entry->record.extent, .urgent = true};
+	enum err err = segments_reserve(store->segments, &need, &entry->extent);
 
 	if (err != ERR_OK) {
 		free(entry);

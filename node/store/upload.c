@@ -60,6 +60,8 @@ enum err store_put_begin(struct store *store, uint16_t satellite, const struct a
 			 struct store_upload **ret)
 {
 	struct store_key key = {satellite, allocation->piece};
+	struct segments_need need = {.kind = SEGMENT_PIECES,
+				     .class = segments_class_of(store->segments, allocation->pieceExpires)};
 	struct store_upload *upload;
 	struct extent extent;
 	uint32_t head;
@@ -71,8 +73,8 @@ enum err store_put_begin(struct store *store, uint16_t satellite, const struct a
 	if (err != ERR_OK)
 		return err;
 	head = record_head_of_piece(tree_blocks(allocation->limit));
-	err = segments_reserve(store->segments, SEGMENT_PIECES, record_extent(head, (uint32_t)allocation->limit), false,
-			       &extent);
+	need.len = record_extent(head, (uint32_t)allocation->limit);
+	err = segments_reserve(store->segments, &need, &extent);
 	if (err != ERR_OK)
 		return err;
 	upload = memory_new(1, sizeof(*upload));
@@ -234,6 +236,7 @@ static void settle(struct commit *commit, enum err err)
 
 		/* Counted before it can be found, or a delete could come first. */
 		segments_settle(store->segments, &upload->extent, record);
+		store_note_created(store, record->created);
 		index_insert(store->index, index_hash(store->index, record->satellite, &record->piece), &place);
 	}
 	if (upload->numbered && err == ERR_OK)
