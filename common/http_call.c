@@ -56,16 +56,17 @@ static enum err judge(const struct http_reply *reply, const char *at, json_t **r
 }
 
 /* The exchange itself, the cookie put into its header. */
-static enum err exchange(struct http_question *question, const char *cookie, struct http_reply *ret)
+static enum err exchange(const struct http_question *bare, const char *cookie, struct http_reply *ret)
 {
+	struct http_question question = *bare;
 	char token[sizeof(HTTP_COOKIE_SCHEME) + HTTP_COOKIE_TEXT];
 	enum err err;
 
 	if (cookie != NULL) {
 		snprintf(token, sizeof(token), "%s%s", HTTP_COOKIE_SCHEME, cookie);
-		question->authorization = token;
+		question.authorization = token;
 	}
-	err = http_exchange(question, ret);
+	err = http_exchange(&question, ret);
 	sodium_memzero(token, sizeof(token));
 	return err;
 }

@@ -95,7 +95,7 @@ static void make_printable(const char *from, char out[RPC_SAID + 1])
 {
 	size_t len = 0;
 
-	for (; from[len] != '\0' && len < RPC_SAID; len++)
+	for (; len < RPC_SAID && from[len] != '\0'; len++)
 		out[len] = from[len] >= ' ' && from[len] <= '~' ? from[len] : '?';
 	out[len] = '\0';
 }
