@@ -139,7 +139,7 @@ def papers(claim):
         ("statement", statement(Key(), node, node, PERIOD, CUMULATIVE), "no satellite that this node works for"),
         ("statement", statement(satellite, node, node, PERIOD, CUMULATIVE, Domain()), "no payout contract"),
         ("statement", statement(satellite, node, node, PERIOD, CUMULATIVE + 1), "the statement of 202605 and the tree"),
-        ("statement", statement(satellite, node, b"\x0c" * 20, PERIOD, CUMULATIVE), "no leaf for the statement's payee"),
+        ("statement", statement(satellite, node, b"\x0c" * 20, PERIOD, CUMULATIVE), "no leaf for the statement's"),
         ("tree", "{", "is no payout tree"),
         ("tree", other_tree.json, "disagree"),
         ("tree", no_leaf.json, "no leaf"),
@@ -162,7 +162,8 @@ def test_pinned_domain(claim):
     pins = claim.dir / "node" / "domains.json"
     for chain_id, contract in ((CHAIN_ID, OTHER), (1, CONTRACT)):
         pins.write_text(json.dumps({"version": 1, "domains": [{
-            "satellite": claim.satellite.address_text, "chain_id": str(chain_id), "contract": address_text(contract)}]}))
+            "satellite": claim.satellite.address_text, "chain_id": str(chain_id),
+            "contract": address_text(contract)}]}))
         assert "is known to pay from" in claim.refused()
     assert sent_nothing(claim)
 
@@ -171,7 +172,7 @@ WRONG_CHAIN = [
     ("eth_chainId", "0x1", "that is chain 1, but the satellite pays on chain 31337"),
     ("eth_chainId", "31337", "eth_chainId: the answer makes no sense"),
     ("eth_chainId", None, "makes no sense"),
-    ("eth_chainId", {"error": {"code": -32000, "message": "rate\x1b[2Jlimit\n" + "x" * 400}}, "rate?[2Jlimit?xxx"),
+    ("eth_chainId", {"error": {"code": -32000, "message": "rate\x1b[2Jlimit\n" + "a" * 400}}, "rate?[2Jlimit?aaa"),
     ("eth_chainId", b"HTTP/1.1 429 Slow down\r\n\r\n", "HTTP status 429"),
     ("eth_chainId", b"", "hung up without an answer"),
     ("eth_chainId", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000, "no answer in JSON-RPC"),
@@ -181,7 +182,7 @@ WRONG_CHAIN = [
     (selector("root()"), word(1), "the contract's root is 0x" + "0" * 63 + "1"),
     (selector("root()"), "0x", "eth_call: the answer makes no sense"),
     (selector("root()"), word(1) + "00", "makes no sense"),
-    (selector("root()"), revert("Panic(uint256)", 1), "the contract refuses: a check of the compiler failed, panic 0x1"),
+    (selector("root()"), revert("Panic(uint256)", 1), "the contract refuses: a check of the compiler failed"),
     (selector("token()"), word(1 << 200), "names no token"),
     (selector("claimed(address)"), word(CUMULATIVE), "has been paid all of it already"),
     (selector("claimed(address)"), word(CUMULATIVE + 1), "has been paid all of it already"),

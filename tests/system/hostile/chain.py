@@ -34,8 +34,7 @@ class Tree:
     """OpenZeppelin's standard tree over {payee: cumulative}, as its JSON."""
 
     def __init__(self, leaves):
-        hashed = sorted((keccak256(keccak256(payee.rjust(32, b"\0") + cumulative.to_bytes(32, "big"))), payee, cumulative)
-                        for payee, cumulative in leaves.items())
+        hashed = sorted((self.leaf(payee, cumulative), payee, cumulative) for payee, cumulative in leaves.items())
         size = 2 * len(hashed) - 1
         tree = [b""] * size
         for i, (leaf, _, _) in enumerate(hashed):
@@ -49,6 +48,10 @@ class Tree:
             "values": [{"value": [address_text(payee), str(cumulative)], "treeIndex": size - 1 - i}
                        for i, (_, payee, cumulative) in enumerate(hashed)],
         }
+
+    @staticmethod
+    def leaf(payee, cumulative):
+        return keccak256(keccak256(payee.rjust(32, b"\0") + cumulative.to_bytes(32, "big")))
 
 
 def statement(satellite, node, payee, period, cumulative, domain=None, **changed):
