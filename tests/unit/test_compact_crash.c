@@ -23,6 +23,7 @@
 
 #define ALLOCATION (64ull << 20)
 #define KEYS 64
+#define FAR 23 /* a piece is deleted so many pieces later, mostly from another segment */
 
 enum state { GONE, LIVE, TRASHED };
 
@@ -97,9 +98,9 @@ static void make_world(struct world *w)
 	for (uint32_t key = 0; key < KEYS; key++) {
 		assert_int_equal(pieces_put(w->store, key, 1, size_of(key), 0), ERR_OK);
 		w->states[key] = LIVE;
-		if (key % 2 == 1) {
-			assert_int_equal(pieces_delete(w->store, key - 1), ERR_OK);
-			w->states[key - 1] = GONE;
+		if (key >= FAR && key % 2 == FAR % 2) {
+			assert_int_equal(pieces_delete(w->store, key - FAR), ERR_OK);
+			w->states[key - FAR] = GONE;
 		}
 		if (key % 5 == 3) {
 			assert_int_equal(mark(w->store, key, true), ERR_OK);
