@@ -192,6 +192,18 @@ static enum err finish_source(struct compact *compact)
 	return err == ERR_OK ? ERR_OK : ERR_READ_ONLY;
 }
 
+/* Known to be: the list of damage names it where it stands. */
+static bool is_damaged(const struct compact *compact, const struct segment_entry *entry)
+{
+	struct index *index = compact->store->index;
+	struct index_spot spot = {compact->source->number, entry->offset};
+	struct index_place place;
+
+	return entry->type == RECORD_PIECE &&
+	       index_get(index, index_hash(index, entry->satellite, &entry->piece), &spot, &place) &&
+	       (place.flags & INDEX_BAD) != 0;
+}
+
 /* A batch, of what fits into the budget: each byte is read, written and read back. */
 static enum err copy_some(struct compact *compact, uint64_t *budget)
 {
@@ -206,7 +218,7 @@ static enum err copy_some(struct compact *compact, uint64_t *budget)
 			continue;
 		if (!copy_has_room(compact->copy, entry))
 			break;
-		err = copy_add(compact->copy, entry);
+		err = is_damaged(compact, entry) ? ERR_CORRUPT : copy_add(compact->copy, entry);
 		if (err == ERR_CORRUPT || err == ERR_IO) {
 			compact->bad = true;
 			compact->done.bad++;

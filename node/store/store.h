@@ -258,6 +258,35 @@ struct store_space {
 void store_space(struct store *store, struct store_space *ret);
 
 /*
+ * The same, counted from the disk: every name, size and footer is read again, and segments without a footer are walked;
+ * of what the store has in memory only the index is asked which records are live. All of it agrees with store_space
+ * while no upload, delete or download is under way: live, trash, dead, overhead and the counts are the same,
+ * unused is reserved + free, and bytes is their sum. Upkeep rests meanwhile.
+ *
+ * What the filesystem gives the files is bytes + rounding + extra: the last block of each file is not full, and the
+ * filesystem may keep some for itself (extents of a file in many parts, blocks given ahead of what is written).
+ */
+struct store_scan {
+	uint64_t segments;
+	uint64_t bytes;	   /* of segment files */
+	uint64_t live;
+	uint64_t pieces;
+	uint64_t trash;
+	uint64_t trashed;
+	uint64_t dead;
+	uint64_t overhead;
+	uint64_t unused;   /* in files without a footer, where no record stands */
+	uint64_t blocks;   /* bytes that the filesystem gives the segment files */
+	uint64_t rounding; /* up to whole blocks of 4,096 bytes */
+	int64_t extra;	   /* blocks - bytes - rounding; below 0 where the filesystem leaves zeros out */
+	uint64_t strange;  /* files that look like segments and are none of the store's */
+	uint64_t bad;	   /* footers that do not hold; their files' records were found by walking */
+	uint64_t others;   /* bytes of the other files of the store: SUPER, checkpoints and lists */
+};
+/* ERR_IO when a file or directory cannot be read. */
+enum err store_scan(struct store *store, struct store_scan *ret) WARN_UNUSED;
+
+/*
  * The transfer log: used serials and last orders, in the same record framing and by the same committer. A PUT's
  * serial and order are in its piece record and need no entry; they are replayed from there. Entries survive an
  * unclean stop once synced; store_transfers_floor tells how far that is.

@@ -471,7 +471,7 @@ static int fault_stat(const struct seam *self, const char *path, struct seam_sta
 	if (result == 0) {
 		const struct file *file = &fault->files[name->file];
 
-		*ret = (struct seam_stat){file->now.size, file->now.size, 1, file->directory};
+		*ret = (struct seam_stat){file->now.size, (file->now.size + 4095) / 4096 * 4096, 1, file->directory};
 	}
 	leave(self);
 	return result;

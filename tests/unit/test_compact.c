@@ -78,12 +78,34 @@ static void add_size(void *arg, const char *path, uint64_t size)
 		*(uint64_t *)arg += size;
 }
 
+/* What the store counts is what is found on the disk, to the byte, and fills the blocks of the filesystem. */
+static void expect_scan(struct fixture *f, const struct store_space *space)
+{
+	struct store_scan scan;
+
+	assert_int_equal(store_scan(f->store, &scan), ERR_OK);
+	assert_int_equal(scan.live, space->live);
+	assert_int_equal(scan.trash, space->trash);
+	assert_int_equal(scan.dead, space->dead);
+	assert_int_equal(scan.overhead, space->overhead);
+	assert_int_equal(scan.pieces, space->pieces);
+	assert_int_equal(scan.trashed, space->trashed);
+	assert_int_equal(scan.unused, space->reserved + space->free);
+	assert_int_equal(scan.bytes, scan.live + scan.trash + scan.dead + scan.overhead + scan.unused);
+	assert_int_equal(scan.extra, 0);
+	assert_int_equal(scan.bytes + scan.rounding, scan.blocks);
+	assert_int_equal(scan.strange, 0);
+	assert_int_equal(scan.bad, 0);
+	assert_true(scan.others >= 131072);
+}
+
 /* Every piece reads as it was put, and the counters say the same as the files. */
 static struct store_space expect_all(struct fixture *f)
 {
 	uint64_t files = 0, live = 0, pieces = 0;
 	struct store_space space;
 
+	committer_flush(f->store->committer);
 	for (uint32_t key = 0; key < KEYS; key++) {
 		enum err err = pieces_check(f->store, key, f->versions[key], f->sizes[key]);
 
@@ -94,10 +116,11 @@ static struct store_space expect_all(struct fixture *f)
 	segments_wait_idle(f->store->segments);
 	store_space(f->store, &space);
 	fault_files(f->fault, add_size, &files);
-	assert_int_equal(space.live + space.dead + space.overhead + space.reserved + space.free, files);
+	assert_int_equal(space.live + space.trash + space.dead + space.overhead + space.reserved + space.free, files);
 	assert_int_equal(space.live, live);
 	assert_int_equal(space.pieces, pieces);
 	assert_false(space.read_only);
+	expect_scan(f, &space);
 	return space;
 }
 
@@ -175,11 +198,95 @@ static void test_all_deleted(void **state)
 	assert_true(space.overhead < 16 * SEGMENT_HEADER);
 }
 
+static void ignore(void *arg, enum err err)
+{
+	(void)arg;
+	(void)err;
+}
+
+/* With segments open, room given back, an upload under way, pieces in the trash, and a log of transfers. */
+static void test_sums_at_any_time(void **state)
+{
+	struct fixture *f = *state;
+	struct store_upload *held;
+	struct store_space space;
+	struct store_key key;
+
+	for (uint32_t i = 0; i < 120; i++) {
+		put(f, i, (i % 11) * 9000 + 17);
+		if (i % 3 == 1)
+			assert_int_equal(pieces_abort(f->store, KEYS + i, 90000, 200000), ERR_OK);
+		if (i % 4 == 3)
+			drop(f, i - 2);
+		if (i % 40 == 9)
+			assert_int_equal(pieces_transfer(f->store, i, 1000), ERR_OK);
+		if (i % 30 == 29)
+			compact(f, 5);
+		if (i % 10 == 0)
+			expect_all(f);
+	}
+	assert_int_equal(pieces_hold(f->store, KEYS, 100000, 200000, &held), ERR_OK);
+	space = expect_all(f);
+	assert_true(space.reserved >= 200000);
+	store_put_abort(held);
+	space = expect_all(f);
+	assert_true(space.reserved < RECORD_HEAD_MAX);
+	key = pieces_key(0);
+	assert_int_equal(store_trash(f->store, &key, ignore, NULL), ERR_OK);
+	key = pieces_key(4);
+	assert_int_equal(store_trash(f->store, &key, ignore, NULL), ERR_OK);
+	committer_flush(f->store->committer);
+	for (int round = 0; round < 3; round++) {
+		segments_wait_idle(f->store->segments);
+		store_space(f->store, &space);
+		assert_int_equal(space.trashed, 2);
+		assert_int_equal(space.trash, 17 + 4 * 9000 + 17);
+		expect_scan(f, &space);
+		if (round == 0)
+			compact(f, 1);
+		else
+			reopen(f);
+	}
+}
+
+/* The counters against a true filesystem. */
+static void test_blocks_of_a_filesystem(void **state)
+{
+	struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
+	char dir[] = "/tmp/granary-compact.XXXXXX", command[64], why[STORE_MESSAGE];
+	struct store_space space;
+	struct store_scan scan;
+	struct store *store;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(store_init(dir, ALLOCATION, SEGMENT_LEAST, &seam_system, why), ERR_OK);
+	assert_int_equal(store_open(dir, &options, &seam_system, &store, why), ERR_OK);
+	for (uint32_t i = 0; i < 40; i++)
+		assert_int_equal(pieces_put(store, i, 1, 100000, 0), ERR_OK);
+	for (uint32_t i = 0; i < 40; i += 3)
+		assert_int_equal(pieces_delete(store, i), ERR_OK);
+	segments_wait_idle(store->segments);
+	store_space(store, &space);
+	assert_int_equal(store_scan(store, &scan), ERR_OK);
+	assert_int_equal(scan.live, space.live);
+	assert_int_equal(scan.dead, space.dead);
+	assert_int_equal(scan.bytes, space.live + space.dead + space.overhead + space.reserved + space.free);
+	assert_int_equal(scan.blocks, scan.bytes + scan.rounding + (uint64_t)scan.extra);
+	/* A few blocks for the extents of each file, on some filesystems; all of the rest is ours. */
+	assert_true(scan.extra >= 0 && scan.extra <= (int64_t)(scan.segments * 16384));
+	store_close(store);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	assert_int_equal(system(command), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_halves_are_joined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_all_deleted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sums_at_any_time, set_up, tear_down),
+		cmocka_unit_test(test_blocks_of_a_filesystem),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
