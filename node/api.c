@@ -2,6 +2,7 @@
 #include "node/api.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -106,6 +107,7 @@ static void on_status(struct http_request *request, void *arg)
 	json_object_set_new(json, "now", json_u64(clock_wall()));
 	json_object_set_new(json, "satellites", json_satellites(api));
 	json_object_set_new(json, "space", store_facts_space(&space));
+	json_object_set_new(json, "damage", store_facts_damage(parts->store));
 	json_object_set_new(json, "orders", json_orders(api->sources.books, NULL));
 	http_answer_json(request, 200, json);
 }
@@ -128,15 +130,25 @@ static void refresh(const struct api *api)
 	const struct parts *parts = api->sources.parts;
 	struct metrics *m = parts->metrics;
 	struct ledger_totals orders;
+	struct store_damage damage;
 	struct store_space space;
+	struct store_scrub scrub;
 
 	store_space(parts->store, &space);
+	store_damage(parts->store, &damage);
+	store_scrub(parts->store, &scrub);
 	ledger_totals(books_ledger(api->sources.books), NULL, &orders);
 	metrics_set(m, STAT_ALLOCATION, space.allocation);
 	metrics_set(m, STAT_USED, store_facts_used(&space));
 	metrics_set(m, STAT_AVAILABLE, space.available);
 	metrics_set(m, STAT_PIECES, space.pieces);
 	metrics_set(m, STAT_READ_ONLY, space.read_only);
+	metrics_set(m, STAT_DAMAGED, damage.pieces);
+	metrics_set(m, STAT_UNTOLD, damage.untold);
+	metrics_set(m, STAT_SCRUBBED, scrub.now.bytes);
+	metrics_set(m, STAT_SCRUB_TOTAL, scrub.now.total);
+	metrics_set(m, STAT_SCRUB_ROUNDS, scrub.rounds);
+	metrics_set(m, STAT_SCRUB_FINISHED, scrub.finished);
 	metrics_set(m, STAT_IN_FLIGHT, admission_taken(parts->admission));
 	metrics_set(m, STAT_SERIALS, admission_used(parts->admission));
 	metrics_set(m, STAT_ORDERS_UNSETTLED, orders.orders[LEDGER_UNSETTLED]);
@@ -144,14 +156,42 @@ static void refresh(const struct api *api)
 	metrics_set(m, STAT_ORDERS_REJECTED, orders.orders[LEDGER_REJECTED]);
 }
 
+/* Why the store is read-only, as a label; nothing while it is not. */
+static void print_reason(FILE *to, struct store *store)
+{
+	struct store_space space;
+
+	store_space(store, &space);
+	if (!space.read_only)
+		return;
+	fputs("# HELP granary_node_read_only_info Why the store takes no more writes.\n"
+	      "# TYPE granary_node_read_only_info gauge\ngranary_node_read_only_info{reason=\"",
+	      to);
+	for (const char *at = space.reason; *at != '\0'; at++) {
+		if (*at == '"' || *at == '\\')
+			fputc('\\', to);
+		fputc(*at == '\n' ? ' ' : *at, to);
+	}
+	fputs("\"} 1\n", to);
+}
+
 static void on_metrics(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
-	char *text;
+	char *numbers, *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
 
+	if (to == NULL)
+		abort();
 	refresh(api);
-	text = metrics_print(api->sources.parts->metrics);
+	numbers = metrics_print(api->sources.parts->metrics);
+	fputs(numbers, to);
+	print_reason(to, api->sources.parts->store);
+	if (fclose(to) != 0)
+		abort();
 	http_answer_text(request, 200, METRICS_CONTENT_TYPE, text);
+	free(numbers);
 	free(text);
 }
 

@@ -11,10 +11,12 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "node/loss_report.h"
 
 #define TICK_MS 250
 #define RETRY_FIRST_MS 1000 /* after a failure, doubling to … */
 #define RETRY_MOST_MS 60000
+#define LOSS_PAUSE_SECONDS 2 /* losses that come one by one are told together */
 #define THREADS 2
 
 /* A satellite as the check-in sees it. Never removed: one that is trusted no more is just not visited. */
@@ -24,7 +26,9 @@ struct acquaintance {
 	uint64_t due; /* monotonic milliseconds */
 	uint64_t retry_ms;
 	bool under_way;
-	bool again; /* what is said has changed meanwhile */
+	bool again;	   /* what is said has changed meanwhile */
+	uint64_t losses;   /* how many the store had found when the satellite was last told */
+	bool losses_left;  /* not all of them were acknowledged */
 	struct acquaintance *next;
 };
 
@@ -46,6 +50,8 @@ struct visit {
 	struct satellite satellite;
 	struct checkin_options options;
 	struct checkin_state state;
+	uint64_t losses;
+	enum err losses_err;
 };
 
 static uint64_t now_ms(void)
@@ -159,6 +165,27 @@ static enum err pin(struct visit *visit, const struct msg_hello *hello)
 	return err;
 }
 
+/* What the disk damaged. A failure is none of the check-in, and is tried again. */
+static enum err tell_losses(const struct visit *visit, struct errand *errand)
+{
+	char why[ERRAND_MESSAGE] = "", quoted[ERRAND_MESSAGE + 64], address[KEY_ADDRESS_TEXT];
+	size_t told = 0;
+	struct store_damage damage;
+	enum err err;
+
+	store_damage(visit->parts->store, &damage);
+	if (damage.untold == 0)
+		return ERR_OK;
+	err = loss_report_send(visit->parts, &visit->satellite, errand, &told, why);
+	address_to_text(&visit->satellite.address, address);
+	if (told > 0)
+		log_event(LOG_INFO, "losses_told", "satellite=%s pieces=%zu", address, told);
+	if (err != ERR_OK && err != ERR_CANCELLED)
+		log_event(LOG_WARN, "losses_not_told", "satellite=%s result=%s why=%s", address, err_name(err),
+			  log_quote(why, quoted, sizeof(quoted)));
+	return err;
+}
+
 static void work_visit(void *arg)
 {
 	struct visit *visit = arg;
@@ -171,6 +198,7 @@ static void work_visit(void *arg)
 		visit->state.err = pin(visit, errand_hello(errand));
 	if (visit->state.err == ERR_OK)
 		visit->state.err = say(visit, errand);
+	visit->losses_err = visit->state.err == ERR_OK ? tell_losses(visit, errand) : ERR_CANCELLED;
 	errand_close(errand);
 }
 
@@ -194,7 +222,7 @@ static void log_visit(const struct visit *visit, const struct checkin_state *bef
 
 static void set_due(struct acquaintance *to, const struct checkin_options *options)
 {
-	if (to->state.err == ERR_OK && to->state.reachable) {
+	if (to->state.err == ERR_OK && to->state.reachable && !to->losses_left) {
 		to->retry_ms = 0;
 		to->due = now_ms() + options->interval * 1000;
 		return;
@@ -214,6 +242,8 @@ static void visited(void *arg)
 		log_visit(visit, &to->state);
 	to->state = visit->state;
 	to->under_way = false;
+	to->losses = visit->losses;
+	to->losses_left = visit->losses_err != ERR_OK && visit->state.err == ERR_OK;
 	set_due(to, &visit->options);
 	if (to->again)
 		to->due = 0;
@@ -247,14 +277,28 @@ static bool is_due(const struct acquaintance *to, const struct checkin_options *
 static void visit_if_due(struct checkin *checkin, const struct satellite *satellite)
 {
 	struct acquaintance *to = find(checkin, &satellite->address);
+	struct store_damage damage;
 	struct visit *visit;
 
-	if (to->under_way || !is_due(to, &checkin->options))
+	store_damage(checkin->parts->store, &damage);
+	if (to->under_way)
+		return;
+	/* A new loss is told soon, unless the satellite is not to be reached anyway. */
+	if (!is_due(to, &checkin->options) && (to->state.err != ERR_OK || damage.found == to->losses ||
+					       clock_wall() < to->state.at + LOSS_PAUSE_SECONDS))
 		return;
 	to->under_way = true;
 	to->again = false;
 	visit = memory_new(1, sizeof(*visit));
-	*visit = (struct visit){to, checkin->parts, &checkin->stop, *satellite, checkin->options, to->state};
+	*visit = (struct visit){
+		.to = to,
+		.parts = checkin->parts,
+		.stop = &checkin->stop,
+		.satellite = *satellite,
+		.options = checkin->options,
+		.state = to->state,
+		.losses = damage.found,
+	};
 	pool_submit(checkin->pool, work_visit, checkin->loop, visited, visit);
 }
 

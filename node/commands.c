@@ -92,6 +92,7 @@ static void print_satellite(const json_t *json)
 static void print_status(const json_t *json)
 {
 	const json_t *space = json_object_get(json, "space"), *orders = json_object_get(json, "orders"), *satellite;
+	const json_t *damage = json_object_get(json, "damage");
 	char used[16], allocation[16], available[16];
 	size_t i;
 
@@ -104,6 +105,9 @@ static void print_status(const json_t *json)
 	       number_of(space, "pieces"));
 	if (json_is_true(json_object_get(space, "read_only")))
 		printf("           read-only: %s\n", text_of(space, "reason"));
+	if (number_of(damage, "pieces") > 0)
+		printf("damage     %" PRIu64 " pieces damaged on disk, %" PRIu64 " of them not yet acknowledged\n",
+		       number_of(damage, "pieces"), number_of(damage, "untold"));
 	printf("orders     %" PRIu64 " unsettled, %" PRIu64 " settled, %" PRIu64 " rejected\n",
 	       number_of(orders, "unsettled"), number_of(orders, "settled"), number_of(orders, "rejected"));
 	json_array_foreach(json_object_get(json, "satellites"), i, satellite) {

@@ -13,6 +13,7 @@
 #include "node/piece_server.h"
 #include "node/settings.h"
 #include "node/stats.h"
+#include "node/store_watch.h"
 
 #define DRAIN_MS 30000
 #define EXPIRE_SECONDS 60 /* between two looks for allocations that need not be remembered */
@@ -28,6 +29,7 @@ struct daemon {
 	struct books *books;
 	struct checkin *checkin;
 	struct api *api;
+	struct store_watch *watch;
 	struct service_signals *signals;
 	struct event *expire_timer;
 };
@@ -53,7 +55,10 @@ static void set_said(struct daemon *daemon, const struct live_settings *live)
 
 static enum err open_store(struct daemon *daemon, char *why, size_t room)
 {
-	const struct store_options options = {.allocation = daemon->settings.allocation};
+	const struct store_options options = {
+		.allocation = daemon->settings.allocation,
+		.scrub_seconds = daemon->settings.scrub > 0 ? daemon->settings.scrub : STORE_SCRUB_NEVER,
+	};
 	char text[STORE_MESSAGE] = "";
 	enum err err;
 
@@ -193,6 +198,7 @@ static void serve(struct daemon *daemon)
 	const struct timeval every = {EXPIRE_SECONDS, 0};
 	char at[HOSTPORT_TEXT];
 
+	daemon->watch = store_watch_start(daemon->loop, daemon->parts.store);
 	daemon->signals = service_signals_new(daemon->loop, on_stop, on_reload, daemon);
 	daemon->expire_timer = event_new(loop_base(daemon->loop), -1, EV_PERSIST, on_expire, daemon);
 	event_add(daemon->expire_timer, &every);
@@ -207,6 +213,7 @@ static void serve(struct daemon *daemon)
 static void close_all(struct daemon *daemon)
 {
 	service_signals_free(daemon->signals);
+	store_watch_stop(daemon->watch);
 	if (daemon->expire_timer != NULL)
 		event_free(daemon->expire_timer);
 	api_free(daemon->api);

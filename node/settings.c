@@ -47,6 +47,7 @@ static void read_limits(const struct options *options, struct limits *ret)
 void settings_read(const struct options *options, struct settings *ret)
 {
 	ret->allocation = option_int(options, "allocate");
+	ret->scrub = option_int(options, "scrub");
 	ret->listen = *option_hostport(options, "listen");
 	ret->http = *option_hostport(options, "http");
 	ret->workers = workers_for(option_int(options, "workers"));

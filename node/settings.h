@@ -9,13 +9,14 @@
 #define SETTINGS_MESSAGE 512
 
 /* Names of the options that `init` writes to config.ini and `run` takes. */
-#define SETTINGS_OPTIONS                                                                                          \
-	"satellite allocate listen external http payout check-in settle workers disk-threads in-flight requests " \
-	"serials handshake-timeout first-timeout idle-timeout pace-window pace half-open half-open-network "      \
-	"address-burst address-minute log-level"
+#define SETTINGS_OPTIONS \
+	"satellite allocate listen external http payout check-in settle scrub workers disk-threads in-flight " \
+	"requests serials handshake-timeout first-timeout idle-timeout pace-window pace half-open " \
+	"half-open-network address-burst address-minute log-level"
 
 struct settings {
 	uint64_t allocation; /* bytes */
+	uint64_t scrub;	     /* seconds in which everything stored is read once; 0: never */
 	struct hostport listen;
 	struct hostport http;
 	unsigned workers;

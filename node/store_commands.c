@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/http.h"
 #include "common/service.h"
 #include "node/settings.h"
@@ -81,8 +82,9 @@ static const struct {
 	const char *meaning;
 } sizes[] = {
 	{"allocation", "allotted to the node"},
-	{"used", "taken by records: the next three"},
+	{"used", "taken by records: the next four"},
 	{"live", "payload of pieces"},
+	{"trash", "payload of pieces in the trash"},
 	{"dead", "deleted or superseded, not yet reclaimed"},
 	{"overhead", "heads, footers, tombstones, the log of transfers"},
 	{"reserved", "for uploads under way"},
@@ -90,15 +92,45 @@ static const struct {
 	{"available", "for new pieces"},
 };
 
+static void print_when(const char *what, const json_t *json, const char *name)
+{
+	char when[24];
+
+	if (number_of(json, name) > 0)
+		printf("%s%s", what, clock_format(number_of(json, name), when, sizeof(when)));
+}
+
+static void print_scrub(const json_t *scrub)
+{
+	const json_t *round = json_object_get(scrub, "round");
+	uint64_t bytes = number_of(round, "bytes"), total = number_of(round, "total");
+
+	if (number_of(scrub, "period") == 0) {
+		printf("%-12s %10s\n", "scrubbing", "never");
+		return;
+	}
+	printf("%-12s %10" PRIu64 "  rounds", "scrubbing", number_of(scrub, "rounds"));
+	print_when(", the last ended ", scrub, "finished");
+	if (json_is_true(json_object_get(scrub, "under_way"))) {
+		print_when("; this one began ", scrub, "started");
+		printf(", %" PRIu64 " %% read", total == 0 ? 0 : (uint64_t)((double)bytes * 100 / (double)total));
+	}
+	putchar('\n');
+}
+
 static void print_stats(const json_t *json)
 {
-	const json_t *space = json_object_get(json, "space");
+	const json_t *space = json_object_get(json, "space"), *damage = json_object_get(json, "damage");
 	char size[16];
 
-	printf("%-12s %10" PRIu64 "  live\n", "pieces", number_of(space, "pieces"));
+	printf("%-12s %10" PRIu64 "  live, and %" PRIu64 " in the trash\n", "pieces", number_of(space, "pieces"),
+	       number_of(space, "trashed"));
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		printf("%-12s %10s  %s\n", sizes[i].name, option_print_size(number_of(space, sizes[i].name), size),
 		       sizes[i].meaning);
+	printf("%-12s %10" PRIu64 "  pieces, %" PRIu64 " of them not yet acknowledged by their satellite\n", "damaged",
+	       number_of(damage, "pieces"), number_of(damage, "untold"));
+	print_scrub(json_object_get(json, "scrub"));
 	if (json_is_true(json_object_get(space, "read_only")))
 		printf("read-only: %s\n", json_string_value(json_object_get(space, "reason")));
 }

@@ -3,7 +3,7 @@
 
 uint64_t store_facts_used(const struct store_space *space)
 {
-	return space->live + space->dead + space->overhead;
+	return space->live + space->trash + space->dead + space->overhead;
 }
 
 json_t *store_facts_space(const struct store_space *space)
@@ -15,6 +15,8 @@ json_t *store_facts_space(const struct store_space *space)
 	json_object_set_new(json, "available", json_integer((json_int_t)space->available));
 	json_object_set_new(json, "live", json_integer((json_int_t)space->live));
 	json_object_set_new(json, "pieces", json_integer((json_int_t)space->pieces));
+	json_object_set_new(json, "trash", json_integer((json_int_t)space->trash));
+	json_object_set_new(json, "trashed", json_integer((json_int_t)space->trashed));
 	json_object_set_new(json, "dead", json_integer((json_int_t)space->dead));
 	json_object_set_new(json, "overhead", json_integer((json_int_t)space->overhead));
 	json_object_set_new(json, "reserved", json_integer((json_int_t)space->reserved));
@@ -25,10 +27,57 @@ json_t *store_facts_space(const struct store_space *space)
 	return json;
 }
 
+json_t *store_facts_checked(const struct store_checked *checked)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "bytes", json_integer((json_int_t)checked->bytes));
+	json_object_set_new(json, "total", json_integer((json_int_t)checked->total));
+	json_object_set_new(json, "segments", json_integer((json_int_t)checked->segments));
+	json_object_set_new(json, "records", json_integer((json_int_t)checked->records));
+	json_object_set_new(json, "pieces", json_integer((json_int_t)checked->pieces));
+	json_object_set_new(json, "damaged", json_integer((json_int_t)checked->damaged));
+	json_object_set_new(json, "found", json_integer((json_int_t)checked->found));
+	json_object_set_new(json, "records_bad", json_integer((json_int_t)checked->records_bad));
+	json_object_set_new(json, "segments_bad", json_integer((json_int_t)checked->segments_bad));
+	json_object_set_new(json, "footers_bad", json_integer((json_int_t)checked->footers_bad));
+	return json;
+}
+
+static json_t *time_or_null(uint64_t at)
+{
+	return at == 0 ? json_null() : json_integer((json_int_t)at);
+}
+
+static json_t *scrub_json(struct store *store)
+{
+	struct store_scrub scrub;
+	json_t *json = json_object();
+
+	store_scrub(store, &scrub);
+	json_object_set_new(json, "period", json_integer((json_int_t)scrub.period));
+	json_object_set_new(json, "rounds", json_integer((json_int_t)scrub.rounds));
+	json_object_set_new(json, "under_way", json_boolean(scrub.under_way));
+	json_object_set_new(json, "started", time_or_null(scrub.started));
+	json_object_set_new(json, "finished", time_or_null(scrub.finished));
+	json_object_set_new(json, "round", store_facts_checked(&scrub.now));
+	return json;
+}
+
+json_t *store_facts_damage(struct store *store)
+{
+	struct store_damage damage;
+
+	store_damage(store, &damage);
+	return json_pack("{s:I, s:I, s:I}", "pieces", (json_int_t)damage.pieces, "bytes", (json_int_t)damage.bytes,
+			 "untold", (json_int_t)damage.untold);
+}
+
 json_t *store_facts_json(struct store *store)
 {
 	struct store_space space;
 
 	store_space(store, &space);
-	return json_pack("{s:o}", "space", store_facts_space(&space));
+	return json_pack("{s:o, s:o, s:o}", "space", store_facts_space(&space), "damage", store_facts_damage(store),
+			 "scrub", scrub_json(store));
 }

@@ -10,6 +10,10 @@
 uint64_t store_facts_used(const struct store_space *space);
 /* `space` of GET /api/v1/status. The caller owns what these return. */
 json_t *store_facts_space(const struct store_space *space);
+/* `damage` of both: pieces that the disk damaged. */
+json_t *store_facts_damage(struct store *store);
+/* What a walk over all files found. */
+json_t *store_facts_checked(const struct store_checked *checked);
 /* GET /api/v1/store: doc/formats.md, section 8. */
 json_t *store_facts_json(struct store *store);
 

@@ -111,13 +111,21 @@ static struct damaged *look_up(struct damage_list *damage, const struct store_ke
 	return found;
 }
 
+/* An entry counts no more. */
+static void discount(struct damage_list *damage, const struct damage_entry *entry)
+{
+	damage->bytes -= entry->target.size;
+	if (entry->state == DAMAGE_BAD)
+		damage->untold--;
+}
+
 /* Take what an entry says into the table. */
 static void apply(struct damage_list *damage, const struct damage_entry *entry)
 {
 	struct damaged *at = look_up(damage, &entry->key);
 
-	if (at != NULL && at->entry.state == DAMAGE_BAD)
-		damage->untold--;
+	if (at != NULL)
+		discount(damage, &at->entry);
 	if (entry->state == DAMAGE_GONE) {
 		if (at != NULL)
 			HASH_DEL(damage->table, at);
@@ -130,6 +138,7 @@ static void apply(struct damage_list *damage, const struct damage_entry *entry)
 		HASH_ADD(hh, damage->table, entry.key, sizeof(at->entry.key), at);
 	}
 	at->entry = *entry;
+	damage->bytes += entry->target.size;
 	if (entry->state == DAMAGE_BAD)
 		damage->untold++;
 }
@@ -239,8 +248,10 @@ enum err damage_mark(struct store *store, struct segment *segment, const struct 
 		err = HASH_COUNT(damage->table) < DAMAGE_MOST ? append(store, &found) : ERR_LIMIT;
 		if (err == ERR_OK)
 			err = sync_list(store);
-		if (err == ERR_OK)
+		if (err == ERR_OK) {
 			apply(damage, &found);
+			damage->found++;
+		}
 	}
 	pthread_mutex_unlock(&damage->lock);
 	if (err != ERR_OK)
@@ -364,9 +375,12 @@ enum err store_losses_told(struct store *store, uint16_t satellite, const struct
 void store_damage(struct store *store, struct store_damage *ret)
 {
 	pthread_mutex_lock(&store->damage.lock);
-	*ret = (struct store_damage){.pieces = HASH_COUNT(store->damage.table), .untold = store->damage.untold};
-	for (const struct damaged *at = store->damage.table; at != NULL; at = at->hh.next)
-		ret->bytes += at->entry.target.size;
+	*ret = (struct store_damage){
+		.pieces = HASH_COUNT(store->damage.table),
+		.bytes = store->damage.bytes,
+		.untold = store->damage.untold,
+		.found = store->damage.found,
+	};
 	pthread_mutex_unlock(&store->damage.lock);
 }
 
@@ -431,8 +445,7 @@ static void settle_list(struct store *store)
 	HASH_ITER(hh, damage->table, at, next) {
 		if (is_there(store, &at->entry) || (at->entry.state == DAMAGE_BAD && !is_sound(store, &at->entry.key)))
 			continue;
-		if (at->entry.state == DAMAGE_BAD)
-			damage->untold--;
+		discount(damage, &at->entry);
 		HASH_DEL(damage->table, at);
 		free(at);
 	}

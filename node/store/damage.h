@@ -45,7 +45,9 @@ struct damage_list {
 	int fd;		       /* -1 until something is written */
 	uint64_t size;	       /* of the file */
 	uint64_t end;	       /* where the next entry goes */
+	uint64_t bytes; /* of the pieces' payload */
 	uint64_t untold;
+	uint64_t found; /* in this process */
 };
 
 void damage_init(struct damage_list *damage);

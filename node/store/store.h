@@ -136,6 +136,7 @@ struct store_damage {
 	uint64_t pieces; /* damaged, and not yet deleted */
 	uint64_t bytes;	 /* of their payload */
 	uint64_t untold; /* of them: not acknowledged by their satellite */
+	uint64_t found;	 /* since the store was opened */
 };
 void store_damage(struct store *store, struct store_damage *ret);
 
