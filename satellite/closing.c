@@ -16,6 +16,7 @@
 #include "satellite/registry.h"
 #include "satellite/standings.h"
 #include "satellite/statements.h"
+#include "satellite/usages.h"
 
 /* What is known of a node beside its stub. */
 struct draft {
@@ -300,6 +301,8 @@ static enum err run_once(struct database *db, void *arg)
 		return statements_load(db, closing, &run->stub_room);
 	if (err == ERR_OK)
 		err = find_stretch(run, db);
+	if (err == ERR_OK && run->write)
+		err = usages_close_until(db, run->desk, closing->stretch.end_day);
 	if (err == ERR_OK)
 		err = make_stubs(run, db);
 	return err == ERR_OK && run->write ? statements_store(db, run->desk, run->now, closing) : err;

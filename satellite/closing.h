@@ -3,8 +3,9 @@
  *
  * All of it is one transaction, so a month is closed or it is not, whenever the process dies; closing it again after
  * that begins from nothing. Months are closed in order, each once. What becomes known afterwards belongs to the next:
- * nothing is ever added to a closed month. On a test network a month can be closed before it is over; then it ends with
- * the current day, and the rest of it belongs to the next.
+ * nothing is ever added to a closed month. Its days are closed and signed first (satellite/usages.h); their
+ * byte-seconds add up to the month's. On a test network a month can be closed before it is over; then it ends with the
+ * current day, and the rest of it belongs to the next.
  *
  * Memory grows with nodes, not with pieces or orders.
  */

@@ -24,10 +24,18 @@ int commands_id(struct options *options);
 int commands_status(struct options *options);
 int commands_grant(struct options *options);
 int commands_nodes(struct options *options);
-int commands_clients(struct options *options); /* customer_commands.c */
-int commands_quota(struct options *options);   /* customer_commands.c */
-int commands_audit(struct options *options);   /* audit_command.c */
-int commands_tally(struct options *options);   /* tallies.c */
+int commands_clients(struct options *options);	      /* customer_commands.c */
+int commands_quota(struct options *options);	      /* customer_commands.c */
+int commands_audit(struct options *options);	      /* audit_command.c */
+int commands_tally(struct options *options);	      /* tallies.c */
+int commands_payout_preview(struct options *options); /* payout_command.c */
+int commands_payout_close(struct options *options);
+int commands_payout_export(struct options *options); /* books_commands.c */
+int commands_payout_record(struct options *options);
+int commands_payout_adjust(struct options *options);
+int commands_standing(struct options *options);
+int commands_ledger_show(struct options *options); /* ledger_command.c */
+int commands_ledger_check(struct options *options);
 
 /* For commands that work on the database themselves: read the settings, load the key, open a desk; log warnings only.
  * The caller closes what was opened, also after a failure, for which `why` gets a sentence. */

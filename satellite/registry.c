@@ -173,6 +173,24 @@ enum err registry_dialled(struct work *work, const char *host, const char *why)
 	return ERR_OK;
 }
 
+enum err registry_find(struct database *db, const char *text, struct address *ret)
+{
+	struct query *q = database_query(db, "SELECT address FROM nodes WHERE address = $address OR id = $id");
+	struct address address = {{0}};
+	struct id id = {{0}};
+	enum err err;
+
+	if (id_from_hex(text, &id) != ERR_OK && address_from_text(text, &address) != ERR_OK)
+		return ERR_FORMAT;
+	query_bytes(q, "address", bytes_of(address.b, sizeof(address.b)));
+	query_bytes(q, "id", bytes_of(id.b, sizeof(id.b)));
+	err = query_one(q);
+	if (err == ERR_OK)
+		err = query_get_exact(q, 0, ret->b, sizeof(ret->b));
+	query_reset(q);
+	return err;
+}
+
 enum err registry_known(struct database *db, const struct address *node, bool *ret)
 {
 	struct query *q = database_query(db, "SELECT 1 FROM nodes WHERE address = $address");

@@ -44,6 +44,8 @@ enum err registry_check_in(struct work *work, struct hostport *ret_dial) WARN_UN
  * Answers CHECKED_IN. */
 enum err registry_dialled(struct work *work, const char *host, const char *why) WARN_UNUSED;
 
+/* The node that a person means by an id or an address. ERR_FORMAT when it is neither, ERR_NOT_FOUND. */
+enum err registry_find(struct database *db, const char *text, struct address *ret) WARN_UNUSED;
 enum err registry_known(struct database *db, const struct address *node, bool *ret) WARN_UNUSED;
 /* Where a node can be dialled. ERR_NOT_FOUND for one that is unknown or was never reached. */
 enum err registry_endpoint(struct database *db, const struct address *node, struct endpoint *ret) WARN_UNUSED;

@@ -157,13 +157,12 @@ static enum err read_carried(struct database *db, const struct address *node, st
 	return err;
 }
 
-enum err storage_walk_begin(struct storage_walk *walk, struct database *db, const struct address *node, uint64_t day)
+/* From walk->day and walk->carried on, advance to `day`. */
+static enum err begin(struct storage_walk *walk, struct database *db, const struct address *node, uint64_t day)
 {
 	struct byte_seconds before;
-	enum err err = read_carried(db, node, &walk->carried, &walk->day);
+	enum err err;
 
-	if (err != ERR_OK)
-		return err;
 	walk->query = database_query(db, "SELECT hour, begun, begun_seconds, ended, ended_seconds FROM storage WHERE "
 					 "node = $node AND hour >= $hour ORDER BY hour");
 	query_bytes(walk->query, "node", bytes_of(node->b, sizeof(node->b)));
@@ -180,6 +179,21 @@ enum err storage_walk_begin(struct storage_walk *walk, struct database *db, cons
 	if (err != ERR_OK)
 		storage_walk_end(walk);
 	return err;
+}
+
+enum err storage_walk_begin(struct storage_walk *walk, struct database *db, const struct address *node, uint64_t day)
+{
+	enum err err;
+
+	walk->query = NULL;
+	err = read_carried(db, node, &walk->carried, &walk->day);
+	return err == ERR_OK ? begin(walk, db, node, day) : err;
+}
+
+enum err storage_walk_anew(struct storage_walk *walk, struct database *db, const struct address *node, uint64_t day)
+{
+	*walk = (struct storage_walk){.day = 0};
+	return begin(walk, db, node, day);
 }
 
 /* Signed, so that a part of a day can be counted: what a clock ahead of ours will bring is below zero until then. */

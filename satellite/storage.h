@@ -41,6 +41,9 @@ struct storage_walk {
  * and it must be ended. */
 enum err storage_walk_begin(struct storage_walk *walk, struct database *db, const struct address *node,
 			    uint64_t day) WARN_UNUSED;
+/* From `day` on, counted from the first row and not from what the last closed month carried: to check that. */
+enum err storage_walk_anew(struct storage_walk *walk, struct database *db, const struct address *node,
+			   uint64_t day) WARN_UNUSED;
 /* Byte-seconds of the next day, all of it or, when that comes first, up to `until`. */
 enum err storage_walk_day(struct storage_walk *walk, uint64_t until, struct byte_seconds *ret) WARN_UNUSED;
 void storage_walk_end(struct storage_walk *walk);

@@ -219,9 +219,10 @@ static void test_storage_over_months(void **state)
 	struct sheet *sheet = malloc(sizeof(*sheet));
 
 	assert_non_null(sheet);
-	office_execute(office,
-		       "INSERT INTO storage (node, hour, begun, begun_seconds, ended, ended_seconds) SELECT "
-		       "address, (1767225600 + 1339200) / 3600, 1000000000000, 3600000000000000, 0, 0 FROM nodes");
+	office_execute(office, "INSERT INTO storage (node, hour, begun, begun_seconds, ended, ended_seconds) SELECT "
+			       "address, 1768564800 / 3600, 1000000000000, 3600000000000000, 0, 0 FROM nodes");
+	office_execute(office, "INSERT INTO changes (node, day, piece, change, size, began, ended) SELECT address, "
+			       "1768564800 / 86400, zeroblob(32), 1, 1000000000000, 1768564800, 0 FROM nodes");
 	close_at(office, 202601, FEBRUARY, &closing);
 	stub = stub_of(office, &closing, 1);
 	/* 15.5 of 31 days at 1.5 tokens. */
@@ -230,6 +231,8 @@ static void test_storage_over_months(void **state)
 	assert_int_equal(sheet_decode(stub->sheet, sheet), ERR_OK);
 	assert_true(sheet->lines[0].quantity == (uint128)1000000000000 * 15 * DAY + (uint128)1000000000000 * DAY / 2);
 	closing_free(&closing);
+	/* Every day from that on is signed. */
+	assert_int_equal(office_number(office, "SELECT COUNT(*) FROM usages"), 16 * NODES);
 	close_at(office, 202602, MARCH, &closing);
 	assert_int_equal(stub_of(office, &closing, 1)->statement.earned, 150000000);
 	closing_free(&closing);

@@ -1,0 +1,104 @@
+/* Helpers of the commands about money. */
+#include "satellite/payout_commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "payments/tally.h"
+#include "satellite/registry.h"
+
+char *period_print(uint32_t period, char out[PERIOD_TEXT])
+{
+	snprintf(out, PERIOD_TEXT, "%04u-%02u", period / 100 % 10000, period % 100);
+	return out;
+}
+
+enum err period_parse(const char *text, uint32_t *ret)
+{
+	uint32_t period = 0;
+	uint64_t at;
+
+	if (strlen(text) != 7 || text[4] != '-')
+		return ERR_FORMAT;
+	for (size_t i = 0; i < 7; i++) {
+		if (i == 4)
+			continue;
+		if (text[i] < '0' || text[i] > '9')
+			return ERR_FORMAT;
+		period = period * 10 + (uint32_t)(text[i] - '0');
+	}
+	if (month_of_period(period, &at) != ERR_OK)
+		return ERR_FORMAT;
+	*ret = period;
+	return ERR_OK;
+}
+
+static enum err read_period(struct opened *opened, const struct options *options, uint32_t fallback, uint32_t *ret)
+{
+	const char *text = option_text(options, "period");
+
+	if (text == NULL && fallback == 0) {
+		snprintf(opened->why, sizeof(opened->why), "--period YYYY-MM is needed");
+		return ERR_USAGE;
+	}
+	if (text == NULL) {
+		*ret = fallback;
+		return ERR_OK;
+	}
+	if (period_parse(text, ret) != ERR_OK) {
+		snprintf(opened->why, sizeof(opened->why), "--period %s: not a month as YYYY-MM", text);
+		return ERR_USAGE;
+	}
+	return ERR_OK;
+}
+
+enum err opened_begin(struct opened *opened, struct options *options, uint32_t fallback, uint32_t *ret_period)
+{
+	enum err err;
+
+	memset(opened, 0, sizeof(*opened));
+	err = ret_period == NULL ? ERR_OK : read_period(opened, options, fallback, ret_period);
+	if (err == ERR_OK)
+		err = commands_open(options, &opened->settings, &opened->key, &opened->desk, opened->why,
+				    sizeof(opened->why));
+	return err;
+}
+
+void opened_explain(struct opened *opened, enum err err, const char *sentence)
+{
+	if (err == ERR_CANCELLED)
+		snprintf(opened->why, sizeof(opened->why), "%s", sentence);
+	else if (err != ERR_OK)
+		snprintf(opened->why, sizeof(opened->why), "%s (%s)", err_text(err),
+			 database_message(opened->desk->db));
+}
+
+int opened_end(struct opened *opened, enum err err)
+{
+	desk_close(opened->desk);
+	key_free(opened->key);
+	if (err == ERR_OK)
+		return 0;
+	commands_complain(opened->why);
+	return err == ERR_USAGE ? 2 : 1;
+}
+
+enum err opened_node(struct opened *opened, const struct options *options, struct address *ret)
+{
+	const char *text;
+	enum err err;
+
+	if (option_count(options, "node") != 1) {
+		snprintf(opened->why, sizeof(opened->why), "--node is needed, once");
+		return ERR_USAGE;
+	}
+	text = option_text_at(options, "node", 0);
+	err = registry_find(opened->desk->db, text, ret);
+	if (err == ERR_FORMAT)
+		snprintf(opened->why, sizeof(opened->why), "--node %.70s: neither an id nor an address", text);
+	else if (err == ERR_NOT_FOUND)
+		snprintf(opened->why, sizeof(opened->why), "--node %.70s: no such node", text);
+	else
+		opened_explain(opened, err, "");
+	return err == ERR_FORMAT ? ERR_USAGE : err;
+}

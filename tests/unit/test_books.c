@@ -1,0 +1,405 @@
+/*
+ * The check of the books: right ones pass, and whatever is changed in them is found. Payouts: the tree, and what
+ * becomes of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "payments/u256.h"
+#include "satellite/books_check.h"
+#include "satellite/closing.h"
+#include "satellite/deleter.h"
+#include "satellite/payees.h"
+#include "satellite/payouts.h"
+#include "tests/kit/office.h"
+
+#define JANUARY UINT64_C(1767225600)  /* 2026-01-01T00:00:00Z */
+#define FEBRUARY UINT64_C(1769904000) /* 2026-02-01T00:00:00Z */
+#define MARCH UINT64_C(1772323200)    /* 2026-03-01T00:00:00Z */
+#define DAY UINT64_C(86400)
+#define TOKEN UINT64_C(100000000)
+#define COMPLAINTS 4096
+
+struct fixture {
+	struct office office;
+	char complaints[COMPLAINTS];
+	struct books_checked checked;
+};
+
+struct row {
+	const char *sql;
+	struct address node;
+	uint64_t at, bytes;
+};
+
+static enum err insert_row(struct database *db, void *arg)
+{
+	const struct row *row = arg;
+	struct query *q = database_query(db, row->sql);
+
+	query_bytes(q, "node", bytes_of(row->node.b, sizeof(row->node.b)));
+	query_int(q, "hour", row->at / 3600);
+	query_int(q, "bytes", row->bytes);
+	return query_run(q);
+}
+
+/* As one settled order. */
+static void send_bytes(struct office *office, unsigned node, uint64_t at, uint64_t bytes)
+{
+	struct row row = {NULL, *key_address(office->nodes[node]), at, bytes};
+	static const char *const inserts[] = {
+		"INSERT INTO traffic (node, hour, action, bytes, orders) VALUES ($node, $hour, 2, $bytes, 1)",
+		"INSERT INTO settled (allocation, node, client, action, bytes, hour) VALUES (randomblob(32), $node, "
+		"$node, 2, $bytes, $hour)",
+	};
+
+	for (int i = 0; i < 2; i++) {
+		row.sql = inserts[i];
+		assert_int_equal(database_transaction(office->desk->db, insert_row, &row), ERR_OK);
+	}
+}
+
+static void remove_object(struct office *office, const char *name)
+{
+	uint8_t path[256];
+	struct message message = {.type = MSG_REMOVE_OBJECT,
+				  .get_object = {bytes_of_text("films"), bytes_of(path, office_path(name, path))}};
+	enum err err;
+
+	assert_int_equal(office_ask(office, office->client, &message), REFUSAL_NONE);
+	while ((err = deleter_take_apart(office->desk)) == ERR_OK)
+		continue;
+	assert_int_equal(err, ERR_NOT_FOUND);
+}
+
+static void store_object(struct office *office, const char *name)
+{
+	uint8_t path[256];
+
+	office_store(office, "films", bytes_of(path, office_path(name, path)), 100000);
+}
+
+static void close_month(struct office *office, uint32_t period, uint64_t now)
+{
+	struct closing closing;
+
+	office_set_clock(office, now);
+	if (closing_close(office->desk, period, now, &closing) != ERR_OK)
+		fail_msg("%s %s", closing.why, database_message(office->desk->db));
+	closing_free(&closing);
+}
+
+static enum err keep_payee(struct database *db, void *arg)
+{
+	struct office *office = arg;
+	struct payee payee = {*key_address(office->nodes[1]), {{9}}, FEBRUARY + 5};
+	struct signature signature;
+	uint8_t wire[MESSAGE_SIGNED_MAX];
+	struct writer w;
+
+	typed_sign(&typed_payee, &payee, &office->settings.domain, office->nodes[1], &signature);
+	writer_init(&w, wire, sizeof(wire));
+	typed_encode(&typed_payee, &payee, &signature, &w);
+	return payees_keep(db, &payee.node, writer_bytes(&w));
+}
+
+static const struct bytes32 first_transaction = {{1}}, second_transaction = {{2}};
+
+static enum err record(struct fixture *f, uint32_t period, const struct bytes32 *transaction, uint64_t *ret_nodes,
+		       char why[PAYOUTS_WHY])
+{
+	uint64_t units;
+
+	return payouts_record(f->office.desk, period, transaction, MARCH + 9, ret_nodes, &units, why);
+}
+
+/* Two months, the first recorded; one node changed its payee in the second. */
+static void live_two_months(struct fixture *f)
+{
+	struct office *office = &f->office;
+	char why[PAYOUTS_WHY];
+	uint64_t nodes;
+
+	office_open(office, "1/1/1/1");
+	office_set_clock(office, JANUARY + 9 * DAY);
+	assert_int_equal(pricing_publish(office->desk), ERR_OK);
+	for (int i = 0; i < 2; i++)
+		office_add_node(office, "192.0.2.1", 1000000000);
+	office_make_bucket(office, "films");
+	store_object(office, "a");
+	store_object(office, "b");
+	send_bytes(office, 0, JANUARY + 9 * DAY, 1000000000000);
+	send_bytes(office, 1, JANUARY + 9 * DAY, 1000000000000);
+	office_set_clock(office, JANUARY + 12 * DAY);
+	store_object(office, "c");
+	remove_object(office, "a");
+	close_month(office, 202601, FEBRUARY + 3);
+	assert_int_equal(record(f, 202601, &first_transaction, &nodes, why), ERR_OK);
+	assert_int_equal(nodes, 2);
+	remove_object(office, "b");
+	send_bytes(office, 0, FEBRUARY + 5, 3000000000000);
+	send_bytes(office, 1, FEBRUARY + 5, 3000000000000);
+	assert_int_equal(database_transaction(office->desk->db, keep_payee, office), ERR_OK);
+	close_month(office, 202602, MARCH + 3);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	live_two_months(f);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	office_close(&f->office);
+	free(f);
+	return 0;
+}
+
+static void complain(void *arg, const char *what)
+{
+	struct fixture *f = arg;
+	size_t len = strlen(f->complaints);
+
+	snprintf(f->complaints + len, sizeof(f->complaints) - len, "%s\n", what);
+}
+
+static void check(struct fixture *f)
+{
+	f->complaints[0] = '\0';
+	assert_int_equal(books_check(f->office.desk, complain, f, &f->checked), ERR_OK);
+}
+
+static void test_right_books(void **state)
+{
+	struct fixture *f = *state;
+
+	check(f);
+	assert_string_equal(f->complaints, "");
+	assert_int_equal(f->checked.wrong, 0);
+	assert_int_equal(f->checked.nodes, 2);
+	assert_int_equal(f->checked.months, 2);
+	assert_int_equal(f->checked.statements, 4);
+	assert_int_equal(f->checked.settled, 4);
+	assert_int_equal(f->checked.pieces, 3);
+	assert_true(f->checked.entries >= 12);
+}
+
+/* Each of these, done to right books, is found. */
+static void test_wrong_books(void **state)
+{
+	static const struct {
+		const char *sql;
+		const char *found;
+	} wrongs[] = {
+		{"UPDATE traffic SET bytes = bytes + 1 WHERE hour = (SELECT MIN(hour) FROM traffic)",
+		 "bytes of egress are not those"},
+		{"UPDATE traffic SET orders = orders + 1", "settled orders of action 2 differ"},
+		{"DELETE FROM settled", "bytes of settled orders of action 2 differ"},
+		{"UPDATE settled SET action = 9", "makes no sense"},
+		{"UPDATE storage SET begun_seconds = begun_seconds + 1", "byte-seconds of pieces differ"},
+		{"UPDATE storage SET begun_seconds = begun_seconds + 1", "byte-seconds are not those"},
+		{"UPDATE storage SET ended = begun + 1", "more ends than began"},
+		{"DELETE FROM ended", "byte-seconds of pieces differ"},
+		{"DELETE FROM usages WHERE day = (SELECT MIN(day) FROM usages)", "not those of its days"},
+		{"UPDATE usages SET signed = debt", "usage cannot be read"},
+		{"UPDATE pieces SET size = size + 1", "bytes of pieces differ"},
+		{"INSERT INTO audited SELECT address, 1, 2, 3, 4 FROM nodes", "audits differ"},
+		{"UPDATE entries SET amount = amount + 1 WHERE reason = 2", "entries for \"egress\" differ"},
+		{"UPDATE entries SET credit = 6 WHERE reason = 2", "other accounts"},
+		{"DELETE FROM entries WHERE reason = 7", "entries for \"held\" differ"},
+		{"DELETE FROM entries WHERE reason = 15", "entries for \"paid\" differ"},
+		{"UPDATE entries SET period = 202603 WHERE reason = 15", "belong to no statement"},
+		{"INSERT INTO entries SELECT address, 202602, 6, x'', 1, 2, 5, 1 FROM nodes", "something is left owed"},
+		{"UPDATE statements SET allotted = allotted + 1", "the statement is of something else"},
+		{"UPDATE statements SET payee = x'0000000000000000000000000000000000000001' WHERE period = 202601",
+		 "the statement is of something else"},
+		{"UPDATE statements SET stored = stored + 1", "carries into the next month"},
+		{"UPDATE statements SET lines = substr(lines, 1, 34)", "2026-02: "},
+		{"UPDATE statements SET signed = lines", "cannot be read"},
+		{"UPDATE statements SET signed = (SELECT s.signed FROM statements s WHERE s.node <> statements.node "
+		 "AND "
+		 "s.period = statements.period)",
+		 "the statement is of something else"},
+		{"DELETE FROM statements WHERE period = 202601", "belong to no statement"},
+		{"UPDATE months SET end_day = end_day + 1 WHERE period = 202601", "do not follow"},
+		{"UPDATE payouts SET root = transaction_id", "recorded root"},
+	};
+	static const char *const guards[] = {"DROP TRIGGER entries_no_UPDATE",	  "DROP TRIGGER entries_no_DELETE",
+					     "DROP TRIGGER usages_no_UPDATE",	  "DROP TRIGGER usages_no_DELETE",
+					     "DROP TRIGGER statements_no_UPDATE", "DROP TRIGGER statements_no_DELETE",
+					     "DROP TRIGGER months_no_UPDATE",	  "DROP TRIGGER payouts_no_UPDATE"};
+
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
+		struct fixture *f = *state;
+
+		for (size_t j = 0; j < sizeof(guards) / sizeof(guards[0]); j++)
+			office_execute(&f->office, guards[j]);
+		office_execute(&f->office, wrongs[i].sql);
+		check(f);
+		if (strstr(f->complaints, wrongs[i].found) == NULL)
+			fail_msg("%s: not \"%s\" in:\n%s", wrongs[i].sql, wrongs[i].found, f->complaints);
+		assert_true(f->checked.wrong > 0);
+		tear_down(state);
+		set_up(state);
+	}
+}
+
+/* The ledger cannot be changed by any ordinary statement. */
+static enum err execute(struct database *db, void *arg)
+{
+	return query_run(database_query(db, arg));
+}
+
+static void test_append_only(void **state)
+{
+	static const char *const tries[] = {
+		"UPDATE entries SET amount = 1", "DELETE FROM entries",		 "UPDATE statements SET allotted = 1",
+		"DELETE FROM statements",	 "UPDATE months SET closed = 1", "DELETE FROM payouts",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+		assert_int_equal(database_transaction(f->office.desk->db, execute, (char *)(uintptr_t)tries[i]),
+				 ERR_CONFLICT);
+}
+
+struct build {
+	uint32_t period;
+	struct payout payout;
+	char why[PAYOUTS_WHY];
+};
+
+static enum err build(struct database *db, void *arg)
+{
+	struct build *b = arg;
+
+	return payouts_build(db, b->period, &b->payout, b->why);
+}
+
+static uint64_t leaf_of(const struct payout_tree *tree, const struct address *payee)
+{
+	size_t i = 0;
+	uint64_t units = 0;
+
+	if (payout_tree_find(tree, payee, &i) == ERR_OK)
+		assert_int_equal(u256_to_u64(&payout_tree_leaf(tree, i)->cumulative, &units), ERR_OK);
+	return units;
+}
+
+/* The first month is the old payee's, the second the new one's; both leaves stay. */
+static void test_tree(void **state)
+{
+	struct fixture *f = *state;
+	struct build b = {.period = 202602};
+	const struct address other = {{9}}, *own = key_address(f->office.nodes[1]);
+	struct address *nodes;
+	size_t count;
+
+	assert_int_equal(database_view(f->office.desk->db, build, &b), ERR_OK);
+	assert_int_equal(payout_tree_count(b.payout.tree), 3);
+	assert_in_range(leaf_of(b.payout.tree, own), TOKEN / 2, TOKEN / 2 + TOKEN / 1000);
+	assert_in_range(leaf_of(b.payout.tree, &other), 3 * TOKEN / 2, 3 * TOKEN / 2 + TOKEN / 1000);
+	assert_int_equal(b.payout.transaction_at, 0);
+	assert_int_equal(payouts_nodes(f->office.desk->db, 202602, &other, &nodes, &count), ERR_OK);
+	assert_int_equal(count, 1);
+	assert_true(address_equal(&nodes[0], own));
+	free(nodes);
+	payouts_free(&b.payout);
+	b.period = 202601;
+	assert_int_equal(database_view(f->office.desk->db, build, &b), ERR_OK);
+	assert_int_equal(payout_tree_count(b.payout.tree), 2);
+	assert_int_equal(b.payout.transaction_at, MARCH + 9);
+	payouts_free(&b.payout);
+	b.period = 202603;
+	assert_int_equal(database_view(f->office.desk->db, build, &b), ERR_CANCELLED);
+	assert_string_equal(b.why, "2026-03 is not closed");
+}
+
+static enum err append(void *arg, const char *text, size_t len)
+{
+	return fwrite(text, 1, len, arg) == len ? ERR_OK : ERR_IO;
+}
+
+static void test_export(void **state)
+{
+	struct fixture *f = *state;
+	char *text = NULL, why[PAYOUTS_WHY];
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+	struct build b = {.period = 202602};
+	struct payout_tree *tree;
+
+	assert_non_null(to);
+	assert_int_equal(payouts_export(f->office.desk, 202602, append, to, why), ERR_OK);
+	assert_int_equal(fclose(to), 0);
+	assert_int_equal(payout_tree_load(bytes_of(text, len), &tree, why), ERR_OK);
+	assert_int_equal(database_view(f->office.desk->db, build, &b), ERR_OK);
+	assert_memory_equal(payout_tree_root(tree), payout_tree_root(b.payout.tree), 32);
+	assert_non_null(strstr(text, "\"nodes\":[\"0x"));
+	payout_tree_free(tree);
+	payouts_free(&b.payout);
+	free(text);
+}
+
+static void test_record(void **state)
+{
+	struct fixture *f = *state;
+	char why[PAYOUTS_WHY] = "";
+	uint64_t nodes = 7;
+
+	/* Again, by another transaction, and before its time. */
+	assert_int_equal(record(f, 202601, &first_transaction, &nodes, why), ERR_OK);
+	assert_int_equal(nodes, 0);
+	assert_int_equal(record(f, 202601, &second_transaction, &nodes, why), ERR_CANCELLED);
+	assert_string_equal(why, "2026-01 was paid by another transaction");
+	assert_int_equal(record(f, 202603, &second_transaction, &nodes, why), ERR_CANCELLED);
+	assert_string_equal(why, "2026-03 is not closed");
+	assert_int_equal(record(f, 202602, &second_transaction, &nodes, why), ERR_OK);
+	assert_int_equal(nodes, 2);
+	check(f);
+	assert_string_equal(f->complaints, "");
+	assert_int_equal(office_number(&f->office, "SELECT SUM(amount) FROM entries WHERE reason = 15"),
+			 office_number(&f->office, "SELECT SUM(allotted) FROM statements"));
+}
+
+/* A payout covers the months before that were recorded by none. */
+static void test_record_several(void **state)
+{
+	struct fixture *f = *state;
+	char why[PAYOUTS_WHY] = "";
+	uint64_t nodes = 0;
+
+	office_set_clock(&f->office, MARCH + 40 * DAY);
+	send_bytes(&f->office, 0, MARCH + DAY, 1000000000000);
+	close_month(&f->office, 202603, MARCH + 40 * DAY);
+	assert_int_equal(record(f, 202603, &second_transaction, &nodes, why), ERR_OK);
+	assert_true(nodes >= 3);
+	assert_int_equal(record(f, 202602, &second_transaction, &nodes, why), ERR_CANCELLED);
+	assert_string_equal(why, "2026-02 is part of a later payout that is recorded already");
+	check(f);
+	assert_string_equal(f->complaints, "");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_right_books), TEST(test_wrong_books), TEST(test_append_only),	   TEST(test_tree),
+		TEST(test_export),	TEST(test_record),	TEST(test_record_several),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
