@@ -256,20 +256,28 @@ static bool lines_equal(const struct sheet_line *a, const struct sheet_line *b)
 	       amount_units(a->amount) == amount_units(b->amount);
 }
 
+/* Which comes first of the i-th line of a and the j-th of b, where the end comes last; 0: they are about the same. */
+static int compare_at(const struct sheet *a, size_t i, const struct sheet *b, size_t j)
+{
+	if (i == a->count)
+		return 1;
+	if (j == b->count)
+		return -1;
+	return compare_lines(&a->lines[i], &b->lines[j]);
+}
+
 size_t sheet_compare(const struct sheet *ours, const struct sheet *theirs, sheet_differ_fn *differ, void *arg)
 {
 	size_t i = 0, j = 0, found = 0;
 
 	while (i < ours->count || j < theirs->count) {
-		const struct sheet_line *our = i < ours->count ? &ours->lines[i] : NULL;
-		const struct sheet_line *their = j < theirs->count ? &theirs->lines[j] : NULL;
-		int order = our == NULL ? 1 : their == NULL ? -1 : compare_lines(our, their);
+		int order = compare_at(ours, i, theirs, j);
+		const struct sheet_line *our = order <= 0 ? &ours->lines[i++] : NULL;
+		const struct sheet_line *their = order >= 0 ? &theirs->lines[j++] : NULL;
 
-		i += order <= 0;
-		j += order >= 0;
-		if (order == 0 && lines_equal(our, their))
+		if (our != NULL && their != NULL && lines_equal(our, their))
 			continue;
-		differ(arg, order <= 0 ? our : NULL, order >= 0 ? their : NULL);
+		differ(arg, our, their);
 		found++;
 	}
 	return found;

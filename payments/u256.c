@@ -79,13 +79,13 @@ static unsigned divide_by_ten(struct bytes32 *value)
 char *u256_print(const struct bytes32 *value, char out[U256_TEXT])
 {
 	struct bytes32 left = *value;
-	char *at = out + U256_TEXT - 1;
+	char digits[U256_TEXT] = {0};
+	size_t at = sizeof(digits) - 1;
 
-	*at = '\0';
 	do
-		*--at = (char)('0' + divide_by_ten(&left));
+		digits[--at] = (char)('0' + divide_by_ten(&left));
 	while (!bytes32_is_zero(&left));
-	return memmove(out, at, (size_t)(out + U256_TEXT - at));
+	return memcpy(out, digits + at, sizeof(digits) - at);
 }
 
 enum err u256_parse(const char *text, struct bytes32 *ret)

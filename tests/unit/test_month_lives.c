@@ -1,7 +1,7 @@
 /*
  * 100,000 random months, in lives of nodes: whatever happens, lines add up to totals, nothing overflows unseen, and the
  * satellite's and the node's ways to the same facts end in the same signed bytes. The seed is always the same, and
- * printed, unless GRANARY_SEED gives another.
+ * printed, unless GRANARY_SEED gives another; GRANARY_SOAK=1 makes it two million months.
  *
  * The satellite counts storage by the Usage of each day and work as it is booked; the node goes through its own pieces
  * and stretches of equal prices, and through its orders, cut and shuffled at random.
@@ -471,13 +471,14 @@ static unsigned live(struct random_stream *s, unsigned *cut_short)
 static void test_lives(void **state)
 {
 	const char *given = getenv("GRANARY_SEED"), *seed = given == NULL ? "granary" : given;
+	unsigned wanted = getenv("GRANARY_SOAK") == NULL ? MONTHS : 20 * MONTHS;
 	unsigned months = 0, lives = 0, cut_short = 0;
 	struct random_stream s;
 
 	(void)state;
 	print_message("GRANARY_SEED=%s\n", seed);
 	random_stream_init(&s, bytes_of_text(seed));
-	for (; months < MONTHS; lives++)
+	for (; months < wanted; lives++)
 		months += live(&s, &cut_short);
 	print_message("%u months of %u lives, %u of which ended with more than fits\n", months, lives, cut_short);
 	assert_true(cut_short > 0 && cut_short < lives / 2);
