@@ -101,7 +101,8 @@ static enum err make_directories(const struct seam *seam, const char *path)
 		snprintf(inner, sizeof(inner), "%s/%s", path, names[i]);
 		err = seam_make_directory(seam, inner);
 	}
-	return err;
+	/* A disk may keep the name of SUPER, which makes it a store, and lose theirs. */
+	return err == ERR_OK ? seam_sync_directory(seam, path) : err;
 }
 
 enum err store_init(const char *dir, uint64_t allocation, uint64_t segment_size, const struct seam *seam,
