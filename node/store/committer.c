@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/store/planted.h"
 
 #define LAZY_NANOSECONDS 500000000ull
 
@@ -63,7 +64,11 @@ static enum err sync_group(struct committer *committer, const struct queue *grou
 		if (commit->err != ERR_OK || segment == NULL || segment->group == committer->group)
 			continue;
 		segment->group = committer->group;
+		if (planted(SKIP_SYNC))
+			continue;
 		err = seam_sync_file(committer->seam, segment->fd);
+		if (err != ERR_OK && planted(SYNC_AGAIN))
+			err = seam_sync_file(committer->seam, segment->fd);
 		if (err != ERR_OK) {
 			health_fail(committer->health, "syncing", segment->id, err);
 			return ERR_IO;
@@ -75,7 +80,9 @@ static enum err sync_group(struct committer *committer, const struct queue *grou
 static void commit_group(struct committer *committer, struct queue *group)
 {
 	/* A write failed elsewhere: nothing is promised any more, not even what would still sync. */
-	enum err err = health_failed(committer->health) ? ERR_READ_ONLY : sync_group(committer, group);
+	bool early = planted(ACKNOWLEDGE_FIRST);
+	enum err err = health_failed(committer->health) ? ERR_READ_ONLY : early ? ERR_OK : sync_group(committer, group);
+	struct segment *first = group->first->segment;
 	struct commit *commit = group->first;
 
 	while (commit != NULL) {
@@ -84,6 +91,8 @@ static void commit_group(struct committer *committer, struct queue *group)
 		commit->settle(commit, commit->err != ERR_OK ? commit->err : err);
 		commit = next;
 	}
+	if (early && first != NULL)
+		(void)!seam_sync_file(committer->seam, first->fd);
 }
 
 static bool lazy_due(const struct committer *committer)

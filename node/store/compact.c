@@ -5,6 +5,7 @@
 
 #include "common/memory.h"
 #include "node/store/copy.h"
+#include "node/store/planted.h"
 #include "node/store/tombstones.h"
 
 #define WORTH 10 /* percent of a segment that must come free, once its tombstones are looked at */
@@ -125,7 +126,7 @@ static bool is_needed(const struct compact *compact, const struct segment_entry 
 	if (entry->type == RECORD_PIECE)
 		return index_has(index, hash, compact->source->number, entry->offset);
 	if (entry->type == RECORD_TOMBSTONE)
-		return tombstones_needs(&compact->tombstones, entry);
+		return !planted(TOMBSTONE_DROPPED) && tombstones_needs(&compact->tombstones, entry);
 	return speaks_of_trash(entry) && index_find(index, hash, NULL, NULL, places) > 0;
 }
 

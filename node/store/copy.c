@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "node/store/planted.h"
 
 #define COPY_RECORDS 1024 /* of a batch at most: the committer must not be held up by moving their slots */
 
@@ -176,6 +177,8 @@ static enum err sync_all(struct copy *copy)
 		if (copy->items[i].to.segment == last)
 			continue;
 		last = copy->items[i].to.segment;
+		if (planted(COPY_NOT_SYNCED))
+			continue;
 		err = seam_sync_file(copy->store->seam, last->fd);
 	}
 	return err;
@@ -227,6 +230,8 @@ static void move_slots(struct copy *copy)
 			uint64_t hash = index_hash(store->index, entry.satellite, &entry.piece);
 
 			item->lost = !index_move(store->index, hash, &from, &to, &moved);
+			if (!item->lost && planted(STALE_INDEX))
+				(void)index_move(store->index, hash, &to, &from, &moved);
 			if (item->lost)
 				continue;
 		}

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/store/planted.h"
 
 #define TRIES 8 /* waits for another mark of the same piece to settle */
 
@@ -195,6 +196,8 @@ enum err marks_write(struct store *store, const struct marked *what, const struc
 	mark->record.sequence = sequence_take(&store->sequence, &mark->ticket);
 	mark->commit.settle = settle;
 	mark->commit.segment = mark->extent.segment;
+	if (planted(RESTORE_NOT_SYNCED) && options->type == RECORD_RESTORE)
+		mark->commit.segment = NULL;
 	mark->commit.err = write_mark(mark);
 	committer_add(store->committer, &mark->commit);
 	return ERR_OK;

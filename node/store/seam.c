@@ -12,6 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "node/store/planted.h"
+
 static int result_of(int result)
 {
 	return result < 0 ? -errno : result;
@@ -237,6 +239,8 @@ enum err seam_write_full(const struct seam *seam, int fd, const void *data, size
 			continue;
 		if (put <= 0)
 			return put == 0 ? ERR_IO : err_of((int)put);
+		if (planted(SHORT_WRITE))
+			break;
 		at += put;
 		offset += (uint64_t)put;
 		len -= (size_t)put;

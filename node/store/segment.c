@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "node/store/planted.h"
 
 #define VERSION 1
 #define AT_HEADER_CRC (SEGMENT_HEADER - 4)
@@ -267,7 +268,7 @@ static enum err write_new(const struct seam *seam, const char *dir, const struct
 		err = seam_write_full(seam, fd, block, sizeof(block), 0);
 	if (err == ERR_OK)
 		err = seam_sync_file(seam, fd);
-	if (err == ERR_OK)
+	if (err == ERR_OK && !planted(NO_DIRECTORY_SYNC))
 		err = seam_sync_directory(seam, dir);
 	return err;
 }
@@ -381,6 +382,8 @@ enum err segment_write_footer(const struct seam *seam, struct segment *segment, 
 	struct segment_trailer trailer;
 	enum err err = ERR_OK;
 
+	if (planted(FOOTER_STALE) && count > 0)
+		segment->entries[count - 1].type = RECORD_PAD;
 	if (count > 0)
 		qsort(segment->entries, count, sizeof(*segment->entries), compare_entries);
 	for (size_t i = 0; i < count; i++)

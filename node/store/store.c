@@ -20,6 +20,7 @@
 #include "node/store/compact.h"
 #include "node/store/engine.h"
 #include "node/store/jobs.h"
+#include "node/store/planted.h"
 #include "node/store/recovery.h"
 #include "node/store/scrub.h"
 
@@ -246,7 +247,7 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	err = recovery_read(store, clean, &last, why);
 	if (err != ERR_OK)
 		return err;
-	if (last + 1 > store->super.sequence)
+	if (last + 1 > store->super.sequence && !planted(SEQUENCE_REUSED))
 		store->super.sequence = last + 1;
 	sequence_set_next(&store->sequence, store->super.sequence);
 	settle_recovery(store, dir, clean);

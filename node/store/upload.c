@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/engine.h"
+#include "node/store/planted.h"
 
 struct store_upload {
 	struct commit commit;
@@ -178,7 +179,7 @@ static void give_back(struct store_upload *upload)
 
 	if (health_failed(&store->health))
 		return;
-	if (upload->on_disk)
+	if (upload->on_disk && !planted(HEAD_NOT_WIPED))
 		err = seam_write_full(store->seam, upload->extent.segment->fd, zeros, RECORD_CORE,
 				      upload->extent.offset);
 	if (err == ERR_OK)

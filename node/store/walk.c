@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "node/store/planted.h"
 
 #define WINDOW (1u << 20)
 #define PAGE 4096
@@ -115,7 +116,7 @@ static uint32_t step(struct window *w, uint32_t at)
 	if (record_decode_core(core, w->secret, &place, &w->record) != ERR_OK) {
 		if (w->walk->blank && !all_zero(core))
 			w->walk->blank = false;
-		return RECORD_UNIT;
+		return planted(WALK_STOPS) ? w->segment->size : RECORD_UNIT;
 	}
 	w->walk->blank = false;
 	extent = w->record.extent;

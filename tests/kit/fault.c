@@ -150,6 +150,8 @@ static int enter(const struct seam *self, enum fault_kind kind, const char *abou
 		 (unsigned long long)fault->operations, kind_names[kind], about);
 	number = fault->operations++;
 	fault->counts[kind]++;
+	if (changing && fault->watch != NULL)
+		fault->watch(fault->watch_arg);
 	if (changing)
 		fault->changing++;
 	if (number == fault->fail_at) {
@@ -651,6 +653,14 @@ void fault_stop(struct fault *fault, uint64_t nth)
 {
 	pthread_mutex_lock(&fault->lock);
 	fault->stop_at = nth;
+	pthread_mutex_unlock(&fault->lock);
+}
+
+void fault_watch(struct fault *fault, void (*watch)(void *arg), void *arg)
+{
+	pthread_mutex_lock(&fault->lock);
+	fault->watch = watch;
+	fault->watch_arg = arg;
 	pthread_mutex_unlock(&fault->lock);
 }
 

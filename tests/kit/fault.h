@@ -49,6 +49,9 @@ void fault_fail(struct fault *fault, uint64_t nth, int number);
 /* From the change number `nth` on (as fault_changes counts) the machine is off: operations fail and change nothing. */
 void fault_stop(struct fault *fault, uint64_t nth);
 bool fault_stopped(const struct fault *fault);
+/* Before each change `watch` is called, in the thread that makes it; the disk stands still meanwhile. It may take
+ * images. NULL: nobody watches. */
+void fault_watch(struct fault *fault, void (*watch)(void *arg), void *arg);
 /* Filesystems that cannot preallocate. */
 void fault_no_allocate(struct fault *fault);
 

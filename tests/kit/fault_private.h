@@ -66,6 +66,8 @@ struct fault {
 	uint64_t fail_at;
 	int fail_with;
 	uint64_t stop_at;
+	void (*watch)(void *arg);
+	void *watch_arg;
 	bool stopped;
 	bool no_allocate;
 	char log[LOG_LINES][PATH_ROOM + 64];

@@ -1,0 +1,45 @@
+/*
+ * Workloads for tests of the store, as lists of steps: written down, or drawn from a seed.
+ *
+ * A step speaks of pieces and transfers by number (tests/kit/pieces.h). A list that was drawn makes sense as long as
+ * all goes well: pieces are put that are not there, and deleted when they are. When something fails on the way the
+ * steps are taken all the same; tests/kit/model.h knows what may have come of them.
+ */
+#ifndef GRANARY_TESTS_KIT_WORKLOAD_H
+#define GRANARY_TESTS_KIT_WORKLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORKLOAD_KEYS 48
+#define WORKLOAD_TRANSFERS 32
+
+enum verb {
+	STEP_PUT,
+	STEP_GET,
+	STEP_DELETE,
+	STEP_TRASH,
+	STEP_RESTORE,
+	STEP_ABORT,    /* an upload that is given up */
+	STEP_HOLD,     /* an upload that is not ended yet: one at a time */
+	STEP_DROP,     /* give that one up */
+	STEP_TRANSFER, /* of `len` bytes */
+	STEP_FLUSH,    /* make all transfers durable */
+	STEP_COMPACT,  /* every segment that has anything to give */
+	STEP_UPKEEP,   /* one step of each job of the store's upkeep */
+	STEP_RESTART,  /* close the store and open it again */
+};
+
+struct step {
+	enum verb verb;
+	uint32_t key;
+	uint32_t version; /* PUT: of the content */
+	uint32_t len;
+	uint32_t limit; /* of an upload, 0: len */
+};
+
+/* Draw `count` steps. Ends with nothing held. */
+void workload_draw(uint64_t seed, struct step *steps, size_t count);
+const char *workload_verb_name(enum verb verb);
+
+#endif
