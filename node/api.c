@@ -195,8 +195,10 @@ static void on_metrics(struct http_request *request, void *arg)
 	free(text);
 }
 
-static json_t *json_outcome(const struct settle_outcome *o)
+static json_t *json_outcome(const struct books_outcome *outcome)
 {
+	const struct settle_outcome *o = &outcome->orders;
+	const struct clerk_outcome *papers = &outcome->papers;
 	json_t *json = json_object();
 
 	json_object_set_new(json, "id", json_id(&o->satellite.endpoint.id));
@@ -204,11 +206,16 @@ static json_t *json_outcome(const struct settle_outcome *o)
 	json_object_set_new(json, "settled", json_u64(o->settled));
 	json_object_set_new(json, "rejected", json_u64(o->rejected));
 	json_object_set_new(json, "bytes", json_u64(o->bytes));
-	json_object_set_new(json, "error", o->err == ERR_OK ? json_null() : json_string(o->why));
+	json_object_set_new(json, "days", json_u64(papers->days));
+	json_object_set_new(json, "statements", json_u64(papers->statements));
+	json_object_set_new(json, "error",
+			    o->err != ERR_OK	    ? json_string(o->why)
+			    : papers->err != ERR_OK ? json_string(papers->why)
+						    : json_null());
 	return json;
 }
 
-static void on_settled(const struct settle_outcome *outcomes, size_t count, void *arg)
+static void on_settled(const struct books_outcome *outcomes, size_t count, void *arg)
 {
 	json_t *list = json_array();
 

@@ -17,6 +17,7 @@ struct books {
 	struct loop *loop;
 	const struct parts *parts;
 	struct ledger *ledger;
+	struct papers *papers;
 	struct pool *pool;
 	struct event *timer;
 	uint64_t interval;   /* between settlements, seconds; 0: on demand only */
@@ -24,6 +25,7 @@ struct books {
 	atomic_bool stop;
 	atomic_bool filling; /* a job is on its way */
 	uint64_t trimmed_at; /* wall clock */
+	size_t noted;	     /* pinned satellites whose papers have begun */
 	enum err fill_err;   /* of the last filling, so that trouble is logged when it begins */
 };
 
@@ -49,10 +51,29 @@ static void fill(struct books *books)
 	report_fill(books, err);
 }
 
+/* The papers of a satellite begin with the day on which it is met, whenever they are first asked for. */
+static void note_satellites(struct books *books)
+{
+	uint32_t today = (uint32_t)(clock_wall() / USAGE_DAY), next;
+	struct satellite *satellites;
+	size_t count = trust_list(books->parts->trust, &satellites), pinned = 0;
+
+	for (size_t i = 0; i < count; i++)
+		pinned += satellites[i].pinned;
+	for (size_t i = 0; i < count && pinned != books->noted; i++) {
+		if (satellites[i].pinned &&
+		    papers_next_day(books->papers, &satellites[i].address, today, &next) != ERR_OK)
+			pinned = 0; /* once more at the next tick */
+	}
+	books->noted = pinned;
+	free(satellites);
+}
+
 static void work_fill(void *arg)
 {
 	struct books *books = arg;
 
+	note_satellites(books);
 	fill(books);
 	atomic_store(&books->filling, false);
 }
@@ -61,7 +82,7 @@ static void work_fill(void *arg)
 
 struct settling {
 	struct books *books;
-	struct settle_outcome *outcomes;
+	struct books_outcome *outcomes;
 	size_t count;
 	books_settled *done;
 	void *arg;
@@ -81,6 +102,31 @@ static void log_outcome(const struct settle_outcome *o)
 			  (unsigned long long)o->bytes);
 }
 
+static void log_papers(const struct clerk_outcome *o)
+{
+	char address[KEY_ADDRESS_TEXT], why[ERRAND_MESSAGE + 32];
+
+	address_to_text(&o->satellite.address, address);
+	if (o->err != ERR_OK)
+		log_event(LOG_WARN, "papers_missing", "satellite=%s reason=%s why=%s", address, err_name(o->err),
+			  log_quote(o->why, why, sizeof(why)));
+	if (o->days + o->statements > 0)
+		log_event(LOG_INFO, "papers", "satellite=%s days=%llu statements=%llu", address,
+			  (unsigned long long)o->days, (unsigned long long)o->statements);
+}
+
+/* One that is not pinned yet has allocated nothing and signed nothing. */
+static void settle_with(struct books *books, const struct satellite *satellite, struct books_outcome *ret)
+{
+	*ret = (struct books_outcome){.orders = {.satellite = *satellite}, .papers = {.satellite = *satellite}};
+	if (!satellite->pinned)
+		return;
+	settler_run(books->ledger, books->parts->key, satellite, &books->stop, &ret->orders);
+	log_outcome(&ret->orders);
+	clerk_run(books->papers, books->parts->key, satellite, &books->stop, &ret->papers);
+	log_papers(&ret->papers);
+}
+
 static void work_settle(void *arg)
 {
 	struct settling *settling = arg;
@@ -90,15 +136,8 @@ static void work_settle(void *arg)
 	fill(books);
 	settling->count = trust_list(books->parts->trust, &satellites);
 	settling->outcomes = memory_new(settling->count + 1, sizeof(*settling->outcomes));
-	for (size_t i = 0; i < settling->count; i++) {
-		struct settle_outcome *outcome = &settling->outcomes[i];
-
-		if (satellites[i].pinned)
-			settler_run(books->ledger, books->parts->key, &satellites[i], &books->stop, outcome);
-		else
-			*outcome = (struct settle_outcome){.satellite = satellites[i]}; /* it has allocated nothing */
-		log_outcome(outcome);
-	}
+	for (size_t i = 0; i < settling->count; i++)
+		settle_with(books, &satellites[i], &settling->outcomes[i]);
 	free(satellites);
 }
 
@@ -122,7 +161,7 @@ void books_settle(struct books *books, books_settled *done, void *arg)
 	pool_submit(books->pool, work_settle, books->loop, settled, settling);
 }
 
-static void settled_by_the_hour(const struct settle_outcome *outcomes, size_t count, void *arg)
+static void settled_by_the_hour(const struct books_outcome *outcomes, size_t count, void *arg)
 {
 	(void)outcomes;
 	(void)count;
@@ -155,7 +194,10 @@ enum err books_open(struct loop *loop, const char *dir, const struct parts *part
 	enum err err = ledger_open(path, &books->ledger, why);
 
 	free(path);
+	if (err == ERR_OK)
+		err = papers_open(dir, &books->papers, why);
 	if (err != ERR_OK) {
+		ledger_close(books->ledger);
 		free(books);
 		return err;
 	}
@@ -177,6 +219,7 @@ void books_close(struct books *books)
 	event_free(books->timer);
 	pool_free(books->pool);
 	ledger_close(books->ledger);
+	papers_close(books->papers);
 	free(books);
 }
 

@@ -1,17 +1,19 @@
 /*
- * The thread that keeps the books: it fills the ledger behind the transfers and settles, every hour and on demand.
+ * The thread that keeps the books: it fills the ledger behind the transfers, settles, and has the clerk fetch what the
+ * satellites signed about this node's pay, every hour and on demand.
  *
  * Its functions are called in the daemon's loop; the ledger itself is touched by the books' one thread only.
  */
 #ifndef GRANARY_NODE_BOOKS_H
 #define GRANARY_NODE_BOOKS_H
 
+#include "node/clerk.h"
 #include "node/parts.h"
 #include "node/settler.h"
 
 struct books;
 
-/* Open DIR/ledger.db and begin. A sentence goes to `why`. */
+/* Open DIR/ledger.db and DIR/papers.db and begin. A sentence goes to `why`. */
 enum err books_open(struct loop *loop, const char *dir, const struct parts *parts, struct books **ret,
 		    char why[LEDGER_MESSAGE]) WARN_UNUSED;
 /* How often to settle, seconds; 0: on demand only. */
@@ -22,8 +24,14 @@ void books_close(struct books *books);
 
 struct ledger *books_ledger(struct books *books);
 
-/* Settle with all trusted satellites now; done(outcomes, count, arg) in the daemon's loop. */
-typedef void books_settled(const struct settle_outcome *outcomes, size_t count, void *arg);
+/* What came of it with one satellite. */
+struct books_outcome {
+	struct settle_outcome orders;
+	struct clerk_outcome papers;
+};
+
+/* Settle with all trusted satellites now and fetch their papers; done(outcomes, count, arg) in the daemon's loop. */
+typedef void books_settled(const struct books_outcome *outcomes, size_t count, void *arg);
 void books_settle(struct books *books, books_settled *done, void *arg);
 
 #endif

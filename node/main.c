@@ -221,7 +221,9 @@ static const struct command command_table[] = {
 	 "Asks the running node; while none runs, opens the store itself.", "dir json http", 0, 0,
 	 store_commands_stats},
 	{"settle", "", "Have the running node settle its orders now, and wait for the outcome.",
-	 "Exit status 1 when a satellite could not be settled with.", "dir json http", 0, 0, node_settle},
+	 "It also fetches what the satellites have signed since: prices, each day's usage, statements. Exit status 1 "
+	 "when a satellite could not be settled with.",
+	 "dir json http", 0, 0, node_settle},
 	{"claim", "", "Claim this node's pay from the satellite's payout contract.",
 	 "Needs no running node. The transaction is signed here, paid for by the node's key and sent through the "
 	 "--rpc server, which may be anyone's. Nothing is sent when the satellite's statement and the payout tree "

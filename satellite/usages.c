@@ -11,7 +11,7 @@
 #include "payments/usage.h"
 #include "satellite/storage.h"
 
-#define PAUSE_MS 60000
+#define PAUSE_MS 5000
 #define LATE 300 /* seconds after midnight: what nodes with slow clocks stored before it is still to come */
 #define ROWS_PER_PART (MESSAGE_USAGE_ROWS / USAGE_ROW)
 #define PARTS 16 /* of an answer; after that the node asks for more */
@@ -223,6 +223,22 @@ struct telling {
 	uint8_t rows[MESSAGE_USAGE_ROWS];
 };
 
+/* Whether there is nothing to tell of a day, or nothing yet. */
+static enum err explain_none(struct database *db, struct work *work, uint32_t day)
+{
+	struct query *q = database_query(db, "SELECT COALESCE(MAX(day), 0) FROM usage_days");
+	enum err err = query_one(q);
+	uint64_t closed;
+
+	if (err != ERR_OK)
+		return err;
+	closed = query_get_int(q, 0);
+	query_reset(q);
+	if (day > closed)
+		return work_refuse(work, REFUSAL_EARLY, "day: %" PRIu32 " is not closed yet", day);
+	return work_refuse(work, REFUSAL_NOT_FOUND, "day: nothing is signed for %" PRIu32, day);
+}
+
 static enum err find_usage(struct database *db, struct telling *telling)
 {
 	struct work *work = telling->work;
@@ -238,7 +254,7 @@ static enum err find_usage(struct database *db, struct telling *telling)
 	query_int(q, "day", day);
 	err = query_one(q);
 	if (err == ERR_NOT_FOUND)
-		return work_refuse(work, REFUSAL_NOT_FOUND, "day: nothing is signed for day %" PRIu32, day);
+		err = explain_none(db, work, day);
 	if (err != ERR_OK)
 		return err;
 	wire = query_get_bytes(q, 0);

@@ -18,7 +18,8 @@ enum err usages_open_day(struct database *db, uint64_t *ret) WARN_UNUSED;
 /* For patrol_start: closes days as they pass. */
 patrol_round usages_walk;
 
-/* ASK_USAGE: USAGE in parts. NOT_FOUND when the day is not closed, or the node had and did nothing on it. */
+/* ASK_USAGE: USAGE in parts. EARLY when the day is not closed yet, NOT_FOUND when the node had and did nothing on
+ * it. */
 enum err usages_answer(struct work *work) WARN_UNUSED;
 
 #endif

@@ -220,3 +220,27 @@ def test_port_taken_ends_with_a_sentence(tmp_path):
     net.close()
     assert done.returncode == 1
     assert "http: cannot serve on" in done.stderr.decode().splitlines()[-1]
+
+
+def test_papers_are_fetched(network):
+    """Days pass: the satellite signs what each node stored, the node fetches it and says how far it is."""
+    client = network.client()
+    client.run("mb", "granary://papers")
+    client.put(os.urandom(200_000), "granary://papers/a")
+    wait_until("the first orders", lambda: all(n.json("status")["satellites"][0]["chain_id"] for n in network.nodes))
+    assert [o["days"] for n in network.nodes for o in n.json("settle")["satellites"]] == [0] * len(network.nodes)
+    network.set_ahead(3 * 86400)
+
+    def fetched():
+        return sum(o["days"] for n in network.nodes for o in n.json("settle")["satellites"])
+
+    days = 0
+
+    def enough():
+        nonlocal days
+        days += fetched()
+        return days >= 3 * 6  # six of the nodes have a piece at least
+    wait_until("three days of every node with pieces", enough, 60)
+    log = "".join(n.log() for n in network.nodes)
+    assert "papers_missing" not in log
+    assert "day_closed" in network.satellite.log()

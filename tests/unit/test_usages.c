@@ -119,9 +119,9 @@ static void test_days_follow_each_other(void **state)
 	size = office_number(office, "SELECT MAX(size) FROM pieces");
 	stored = office_number(office, "SELECT MIN(stored) FROM pieces");
 	today = office_number(office, "SELECT MIN(day) FROM changes");
-	assert_int_equal(fetch(office, node, today, &carried, &usage, &rows), REFUSAL_NOT_FOUND);
+	assert_int_equal(fetch(office, node, today, &carried, &usage, &rows), REFUSAL_EARLY);
 	close_days(office, today);
-	assert_int_equal(fetch(office, node, today, &carried, &usage, &rows), REFUSAL_NOT_FOUND);
+	assert_int_equal(fetch(office, node, today, &carried, &usage, &rows), REFUSAL_EARLY);
 
 	close_days(office, today + 3);
 	assert_int_equal(fetch(office, node, today, &carried, &usage, &rows), REFUSAL_NONE);
@@ -132,6 +132,8 @@ static void test_days_follow_each_other(void **state)
 		assert_int_equal(rows, 0);
 		assert_true(usage.byteSeconds == (uint128)size * USAGE_DAY);
 	}
+	assert_int_equal(fetch(office, node, today + 3, &carried, &usage, &rows), REFUSAL_EARLY);
+	assert_int_equal(fetch(office, node, today - 1, &carried, &usage, &rows), REFUSAL_NOT_FOUND);
 	/* Closing again changes nothing. */
 	close_days(office, today + 3);
 	assert_int_equal(office_number(office, "SELECT COUNT(*) FROM usages"), 6);
