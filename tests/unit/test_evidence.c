@@ -103,6 +103,28 @@ static void test_vectors(void **state)
 		check_thing(thing);
 }
 
+/* Evidence that ethers checks, too (tests/interop/money.mjs): read, verified, and written as it was. */
+static void test_frozen(void **state)
+{
+	json_t *frozen = vectors_load("evidence"), *item;
+	size_t i;
+
+	(void)state;
+	json_array_foreach(vectors_list(frozen, "items"), i, item) {
+		char why[EVIDENCE_WHY];
+		struct evidence read;
+		json_t *again;
+
+		assert_int_equal(evidence_from_json(item, &read, why), ERR_OK);
+		assert_int_equal(evidence_verify(&read), REFUSAL_NONE);
+		again = evidence_to_json(&read);
+		assert_true(json_equal(again, item));
+		json_decref(again);
+	}
+	assert_int_equal(i, TYPES);
+	json_decref(frozen);
+}
+
 /* A thing of each type by its right signer: what the party's member is set to. */
 static struct evidence signed_thing(const struct fields *type)
 {
@@ -290,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors),
+		cmocka_unit_test(test_frozen),
 		cmocka_unit_test(test_every_type),
 		cmocka_unit_test(test_another_signer),
 		cmocka_unit_test(test_no_evidence),
