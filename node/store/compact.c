@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/copy.h"
 #include "node/store/planted.h"
 #include "node/store/tombstones.h"
+#include "payments/rules.h"
 
 #define WORTH 10 /* percent of a segment that must come free, once its tombstones are looked at */
 
@@ -21,6 +23,8 @@ struct compact {
 	struct tombstones tombstones;
 	bool known; /* which of them are needed */
 	bool bad;   /* something could not be read */
+	bool saved; /* a transfer went to the log, … */
+	atomic_bool unsaved; /* … or had no room there */
 	struct store_compacted done;
 };
 
@@ -37,6 +41,8 @@ static void drop_source(struct compact *compact)
 {
 	if (compact->source == NULL)
 		return;
+	if (compact->saved)
+		transfer_log_flush(compact->store->log); /* it tells us how it went */
 	tombstones_free(compact->store, &compact->tombstones);
 	segments_unpin(compact->store->segments, compact->source);
 	copy_free(compact->copy);
@@ -97,6 +103,8 @@ static bool take_source(struct compact *compact)
 	compact->next = 0;
 	compact->known = false;
 	compact->bad = false;
+	compact->saved = false;
+	atomic_store(&compact->unsaved, false);
 	if (segments_entries(store->segments, compact->source, &compact->entries, &compact->count) != ERR_OK) {
 		compact->entries = NULL;
 		compact->done.bad++;
@@ -179,8 +187,16 @@ static enum err finish_source(struct compact *compact)
 		keep_source(compact);
 		return ERR_OK;
 	}
+	if (compact->saved) {
+		transfer_log_flush(store->log);
+		committer_flush(store->committer);
+	}
+	if (health_failed(&store->health))
+		err = ERR_READ_ONLY;
+	else if (atomic_load(&compact->unsaved))
+		err = ERR_FULL;
 	/* Its numbers must never be given out again. */
-	if (segments_drain(store->segments, source))
+	if (err == ERR_OK && segments_drain(store->segments, source))
 		err = store_save_super(store);
 	if (err == ERR_OK && source->drained) {
 		err = segments_unlink(store->segments, source);
@@ -190,7 +206,7 @@ static enum err finish_source(struct compact *compact)
 		}
 	}
 	drop_source(compact);
-	return err == ERR_OK ? ERR_OK : ERR_READ_ONLY;
+	return err;
 }
 
 /* Known to be: the list of damage names it where it stands. */
@@ -205,6 +221,54 @@ static bool is_damaged(const struct compact *compact, const struct segment_entry
 	       (place.flags & INDEX_BAD) != 0;
 }
 
+/* A dead piece's transfer may be wanted still: its serial must not be used again while the allocation is valid, and its
+ * order can be settled for a while. */
+static bool is_wanted(const struct store *store, const struct record *record, const struct store_transfer *transfer)
+{
+	uint64_t now = clock_wall(), until = transfer->allocation.expires + RULES_SKEW;
+
+	if (until >= now)
+		return true;
+	/* The ledger has it? */
+	return record->sequence > atomic_load(&store->trimmed) && until + RULES_GRACE >= now;
+}
+
+/* From the log's thread. */
+static void note_saved(void *arg, enum err err)
+{
+	struct compact *compact = arg;
+
+	if (err != ERR_OK)
+		atomic_store(&compact->unsaved, true);
+}
+
+/* What goes with a dead piece and is wanted goes to the log of transfers first. */
+static void save_transfer(struct compact *compact, const struct segment_entry *entry)
+{
+	struct store *store = compact->store;
+	struct record_place place = {compact->source->id, entry->offset};
+	struct record *record = memory_new(1, sizeof(*record));
+	uint8_t head[RECORD_HEAD_MAX];
+	struct store_transfer transfer;
+	uint32_t len = entry->extent < sizeof(head) ? entry->extent : (uint32_t)sizeof(head);
+
+	if (seam_read_full(store->seam, compact->source->fd, head, len, entry->offset) == ERR_OK &&
+	    record_decode(bytes_of(head, len), &store->secret, &place, record) == ERR_OK &&
+	    record->type == RECORD_PIECE && store_deal_read(&record->deal, &transfer) == ERR_OK &&
+	    is_wanted(store, record, &transfer)) {
+		transfer.at = record->stored_at;
+		store_transfer_add(store, &transfer, note_saved, compact);
+		compact->saved = true;
+	}
+	free(record);
+}
+
+/* Old enough that nobody can want its transfer. */
+static bool is_long_over(const struct segment_entry *entry)
+{
+	return (uint64_t)entry->created + RULES_LIFETIME + RULES_GRACE + 2 * RULES_SKEW < clock_wall();
+}
+
 /* A batch, of what fits into the budget: each byte is read, written and read back. */
 static enum err copy_some(struct compact *compact, uint64_t *budget)
 {
@@ -215,8 +279,13 @@ static enum err copy_some(struct compact *compact, uint64_t *budget)
 	for (; compact->next < compact->count && cost < *budget; compact->next++) {
 		const struct segment_entry *entry = &compact->entries[compact->next];
 
-		if (!is_needed(compact, entry))
+		if (!is_needed(compact, entry)) {
+			if (entry->type == RECORD_PIECE && !is_long_over(entry)) {
+				save_transfer(compact, entry);
+				cost += RECORD_HEAD_MAX;
+			}
 			continue;
+		}
 		if (!copy_has_room(compact->copy, entry))
 			break;
 		err = is_damaged(compact, entry) ? ERR_CORRUPT : copy_add(compact->copy, entry);

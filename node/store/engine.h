@@ -36,6 +36,7 @@ struct store {
 	struct committer *committer;
 	struct keeper *keeper;
 	struct transfer_log *log;
+	atomic_uint_fast64_t trimmed; /* whoever follows the log has all transfers up to this number */
 	struct upkeep *upkeep;
 	struct compact *compact;
 	struct scrub *scrub;

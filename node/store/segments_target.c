@@ -6,8 +6,7 @@
  * other segment can be made it becomes the target: copies go there, and tombstones too. Once something was unlinked
  * the next one is made before uploads may take what came free.
  */
-#include <assert.h>
-
+#include "common/clock.h"
 #include "node/store/segments_private.h"
 
 #define DEAD_ALWAYS 50	   /* percent of a segment that pay for copying the rest at any time */
@@ -17,6 +16,7 @@
 #define TINY 8		   /* a segment below this part of the usual size is a fragment, as a stop leaves one … */
 #define TINY_MOST 8	   /* … and so many of them are made into one */
 #define REVIEW_EVERY 8	   /* segments unlinked between two looks at one segment's tombstones */
+#define DAYS_SOON 2	   /* a segment that expires so soon is left alone */
 #define TOMBSTONE_BYTES 192 /* of a segment that a tombstone takes, and its entry */
 
 bool segments_wants_emergency(const struct segments *set)
@@ -129,6 +129,11 @@ enum err segments_reserve_copy(struct segments *set, uint32_t class, uint32_t le
 			break;
 		else
 			err = open_target(set, class);
+		/* Without room for a target of their own they go where those go that stay, like uploads. */
+		if (err == ERR_FULL && class != 0) {
+			class = 0;
+			err = ERR_OK;
+		}
 	}
 	pthread_mutex_unlock(&set->lock);
 	return err;
@@ -141,6 +146,7 @@ struct survey {
 	unsigned tiny;
 	bool pressed;
 	uint64_t next_sequence;
+	uint32_t soon; /* segments of classes up to this one go by themselves */
 };
 
 static bool is_tiny(const struct segments *set, const struct segment *segment)
@@ -166,6 +172,7 @@ static struct survey look_around(struct segments *set)
 		.files = set->files,
 		.pressed = set->emergency == NULL || segments_growth_locked(set) < set->sizes[SEGMENT_PIECES],
 		.next_sequence = sequence_next(set->sequence),
+		.soon = (uint32_t)(clock_wall() / 86400) + DAYS_SOON,
 	};
 
 	for (uint32_t i = 0; i < set->rows; i++) {
@@ -209,6 +216,8 @@ static double score_of(const struct segments *set, const struct segment *segment
 		return 0;
 	if (held(segment) == 0 && segment->trailer.tombstones == 0)
 		return 1e300; /* nothing to copy */
+	if (segment->class != 0 && segment->class <= survey->soon)
+		return 0;
 	gain = gain_of(set, segment);
 	if (gain * 100 < (uint64_t)segment->size * least && !(is_tiny(set, segment) && survey->tiny >= TINY_MOST))
 		return 0;

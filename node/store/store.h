@@ -317,7 +317,7 @@ enum err store_transfers_each(struct store *store, uint64_t after, uint64_t sinc
  * when a second of the log may have been missing. 0 when there never was one. */
 uint64_t store_transfers_floor(struct store *store);
 /* Drop log segments whose entries all expired before this time, Unix seconds, and are at or below `sequence` (the
- * ledger has them). */
+ * ledger has them). Compaction drops the orders of deleted pieces up to that number too; others go to the log first. */
 enum err store_transfers_trim(struct store *store, uint64_t sequence, uint64_t expired_before) WARN_UNUSED;
 
 #endif

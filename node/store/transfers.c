@@ -196,6 +196,8 @@ enum err store_transfers_trim(struct store *store, uint64_t sequence, uint64_t e
 		return ERR_READ_ONLY;
 	if (sequence > horizon)
 		sequence = horizon;
+	if (sequence > atomic_load(&store->trimmed))
+		atomic_store(&store->trimmed, sequence);
 	list = segments_list(store->segments, &count);
 	for (size_t i = 0; err == ERR_OK && i < count; i++) {
 		if (list[i]->kind != SEGMENT_TRANSFERS ||

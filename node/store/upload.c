@@ -76,6 +76,8 @@ enum err store_put_begin(struct store *store, uint16_t satellite, const struct a
 	head = record_head_of_piece(tree_blocks(allocation->limit));
 	need.len = record_extent(head, (uint32_t)allocation->limit);
 	err = segments_reserve(store->segments, &need, &extent);
+	if (err == ERR_FULL)
+		upkeep_kick(store->upkeep, "compact");
 	if (err != ERR_OK)
 		return err;
 	upload = memory_new(1, sizeof(*upload));

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/engine.h"
 #include "tests/kit/fault.h"
@@ -204,6 +205,61 @@ static void ignore(void *arg, enum err err)
 	(void)err;
 }
 
+/* Put a piece under an allocation that ends then, and delete it again. */
+static void put_and_drop(struct fixture *f, uint32_t key, uint64_t expires)
+{
+	struct allocation allocation = pieces_allocation(key, 1000);
+	struct order order = {.amount = 1000};
+	struct signature signature = {{1}};
+	struct store_upload *upload;
+	uint8_t content[1000] = {0};
+
+	allocation.expires = expires;
+	typed_hash(&typed_allocation, &allocation, &order.allocation);
+	assert_int_equal(store_put_begin(f->store, 0, &allocation, &signature, &order.allocation, &upload), ERR_OK);
+	assert_int_equal(store_put_block(upload, content, sizeof(content)), ERR_OK);
+	store_put_end(upload, &order, &signature, clock_wall(), ignore, NULL);
+	committer_flush(f->store->committer);
+	assert_int_equal(pieces_delete(f->store, key), ERR_OK);
+}
+
+static bool note_serial(void *arg, const struct store_transfer *transfer)
+{
+	assert_int_equal(transfer->order.amount, 1000);
+	((bool *)arg)[get_be32(transfer->allocation.serial.b)] = true;
+	return true;
+}
+
+/* Serials that could be used again, and orders that nobody has seen, outlive their pieces. */
+static void test_transfers_are_saved(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t now = clock_wall();
+
+	for (int round = 0; round < 2; round++) {
+		bool found[6] = {false};
+
+		put_and_drop(f, 1, now + 3600);	  /* valid still */
+		put_and_drop(f, 2, now - 3600);	  /* can be settled still */
+		put_and_drop(f, 3, now - 400000); /* over */
+		/* In the second round somebody has followed the log. */
+		if (round == 1)
+			assert_int_equal(store_transfers_trim(f->store, UINT64_MAX, 1), ERR_OK);
+		reopen(f);
+		if (round == 1)
+			assert_int_equal(store_transfers_trim(f->store, UINT64_MAX, now + 7200), ERR_OK);
+		assert_int_equal(compact(f, 1).segments, 1);
+		for (int twice = 0; twice < 2; twice++) {
+			memset(found, 0, sizeof(found));
+			assert_int_equal(store_transfers_each(f->store, 0, 0, note_serial, found), ERR_OK);
+			assert_true(found[1]);
+			assert_int_equal(found[2], round == 0);
+			assert_false(found[3]);
+			reopen(f);
+		}
+	}
+}
+
 /* With segments open, room given back, an upload under way, pieces in the trash, and a log of transfers. */
 static void test_sums_at_any_time(void **state)
 {
@@ -285,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_halves_are_joined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_all_deleted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_transfers_are_saved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sums_at_any_time, set_up, tear_down),
 		cmocka_unit_test(test_blocks_of_a_filesystem),
 	};
