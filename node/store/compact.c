@@ -23,9 +23,11 @@ struct compact {
 	struct tombstones tombstones;
 	bool known; /* which of them are needed */
 	bool bad;   /* something could not be read */
-	bool saved; /* a transfer went to the log, … */
+	bool saved;	     /* a transfer went to the log, … */
 	atomic_bool unsaved; /* … or had no room there */
 	struct store_compacted done;
+	atomic_uint_fast64_t copied; /* in all */
+	atomic_uint_fast64_t freed;
 };
 
 struct compact *compact_new(struct store *store)
@@ -63,6 +65,12 @@ void compact_free(struct compact *compact)
 bool compact_is_at(const struct compact *compact, const struct segment *segment)
 {
 	return compact->source == segment;
+}
+
+void compact_totals(const struct compact *compact, uint64_t *ret_copied, uint64_t *ret_freed)
+{
+	*ret_copied = atomic_load(&compact->copied);
+	*ret_freed = atomic_load(&compact->freed);
 }
 
 static bool speaks_of_trash(const struct segment_entry *entry)
@@ -203,6 +211,7 @@ static enum err finish_source(struct compact *compact)
 		if (err == ERR_OK) {
 			compact->done.freed += size;
 			compact->done.segments++;
+			atomic_fetch_add(&compact->freed, size);
 		}
 	}
 	drop_source(compact);
@@ -304,6 +313,7 @@ static enum err copy_some(struct compact *compact, uint64_t *budget)
 	if (written != ERR_OK)
 		return written;
 	compact->done.copied += copied;
+	atomic_fetch_add(&compact->copied, copied);
 	*budget -= cost < *budget ? cost : *budget;
 	return err;
 }

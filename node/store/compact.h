@@ -18,6 +18,8 @@ struct compact *compact_new(struct store *store);
 void compact_free(struct compact *compact);
 /* Whether it is at work on that segment. */
 bool compact_is_at(const struct compact *compact, const struct segment *segment);
+/* Bytes copied, and freed, since the store was opened. From any thread. */
+void compact_totals(const struct compact *compact, uint64_t *ret_copied, uint64_t *ret_freed);
 /* The job; arg is the store. */
 enum upkeep_turn compact_step(void *arg, uint64_t *budget);
 

@@ -12,11 +12,10 @@
 #define DEAD_ALWAYS 50	   /* percent of a segment that pay for copying the rest at any time */
 #define DEAD_IN_ALL 20	   /* percent of all files from which on … */
 #define DEAD_THEN 25	   /* … so much of a segment is enough */
-#define DEAD_PRESSED 15	   /* … and so much when uploads are refused */
+#define DEAD_PRESSED 12	   /* … and so much when uploads are refused */
 #define TINY 8		   /* a segment below this part of the usual size is a fragment, as a stop leaves one … */
 #define TINY_MOST 8	   /* … and so many of them are made into one */
 #define REVIEW_EVERY 8	   /* segments unlinked between two looks at one segment's tombstones */
-#define DAYS_SOON 2	   /* a segment that expires so soon is left alone */
 #define TOMBSTONE_BYTES 192 /* of a segment that a tombstone takes, and its entry */
 
 bool segments_wants_emergency(const struct segments *set)
@@ -146,7 +145,7 @@ struct survey {
 	unsigned tiny;
 	bool pressed;
 	uint64_t next_sequence;
-	uint32_t soon; /* segments of classes up to this one go by themselves */
+	uint32_t today; /* segments of classes up to this day go by themselves */
 };
 
 static bool is_tiny(const struct segments *set, const struct segment *segment)
@@ -170,9 +169,9 @@ static struct survey look_around(struct segments *set)
 {
 	struct survey survey = {
 		.files = set->files,
-		.pressed = set->emergency == NULL || segments_growth_locked(set) < set->sizes[SEGMENT_PIECES],
+		.pressed = set->emergency == NULL || segments_growth_locked(set) < 2ull * set->sizes[SEGMENT_PIECES],
 		.next_sequence = sequence_next(set->sequence),
-		.soon = (uint32_t)(clock_wall() / 86400) + DAYS_SOON,
+		.today = (uint32_t)(clock_wall() / 86400),
 	};
 
 	for (uint32_t i = 0; i < set->rows; i++) {
@@ -216,7 +215,7 @@ static double score_of(const struct segments *set, const struct segment *segment
 		return 0;
 	if (held(segment) == 0 && segment->trailer.tombstones == 0)
 		return 1e300; /* nothing to copy */
-	if (segment->class != 0 && segment->class <= survey->soon)
+	if (segment->class != 0 && segment->class <= survey->today)
 		return 0;
 	gain = gain_of(set, segment);
 	if (gain * 100 < (uint64_t)segment->size * least && !(is_tiny(set, segment) && survey->tiny >= TINY_MOST))

@@ -444,6 +444,7 @@ void store_space(struct store *store, struct store_space *ret)
 		.available = space.free_pieces + growth,
 		.read_only = health_failed(&store->health),
 	};
+	compact_totals(store->compact, &ret->copied, &ret->freed);
 	if (ret->read_only)
 		ret->available = 0;
 	health_reason(&store->health, ret->reason);

@@ -253,6 +253,8 @@ struct store_space {
 	uint64_t reserved;  /* of uploads under way */
 	uint64_t free;	    /* in segment files, not yet given out */
 	uint64_t available; /* what new pieces may still take: allocation and disk both heeded */
+	uint64_t copied;    /* by compaction since the store was opened, … */
+	uint64_t freed;	    /* … and what its files gave back */
 	bool read_only;
 	char reason[STORE_MESSAGE]; /* why read-only */
 };
