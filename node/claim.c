@@ -17,6 +17,7 @@
 #include "common/service.h"
 #include "node/claimer.h"
 #include "payments/ethereum/quantity.h"
+#include "payments/tally.h"
 #include "payments/u256.h"
 
 #define GWEI 1000000000ull
@@ -71,21 +72,36 @@ static enum err open_trust(struct claim_job *job)
 	return err;
 }
 
+/* The month that is asked for, 0 for any. */
+static enum err read_period(struct claim_job *job, uint32_t *ret)
+{
+	const char *text = option_text(job->options, "period");
+
+	*ret = 0;
+	if (text == NULL || period_parse(text, ret) == ERR_OK)
+		return ERR_OK;
+	snprintf(job->why, sizeof(job->why), "--period %s: not a month as YYYY-MM", text);
+	return ERR_USAGE;
+}
+
 static enum err read_papers(struct claim_job *job)
 {
 	const char *statement = option_text(job->options, "statement"), *tree = option_text(job->options, "tree");
 	const struct address *node = key_address(job->key);
-	uint64_t period = option_int(job->options, "period");
-	enum err err;
+	char has[PERIOD_TEXT], wanted[PERIOD_TEXT];
+	uint32_t period;
+	enum err err = read_period(job, &period);
 
+	if (err != ERR_OK)
+		return err;
 	if (statement == NULL || tree == NULL) {
 		snprintf(job->why, sizeof(job->why), "claim needs --statement and --tree");
 		return ERR_USAGE;
 	}
 	err = claim_papers_read_statement(job->trust, node, statement, &job->papers, job->why);
 	if (err == ERR_OK && period != 0 && job->papers.statement.period != period) {
-		snprintf(job->why, sizeof(job->why), "the statement is of %" PRIu32 ", not of %" PRIu64,
-			 job->papers.statement.period, period);
+		snprintf(job->why, sizeof(job->why), "the statement is of %s, not of %s",
+			 period_print(job->papers.statement.period, has), period_print(period, wanted));
 		return ERR_CONFLICT;
 	}
 	return err == ERR_OK ? claim_papers_read_tree(tree, &job->papers, job->why) : err;
@@ -112,13 +128,14 @@ static void show_plan(const struct claim_job *job)
 	const struct claim_papers *papers = &job->papers;
 	const struct transaction *transaction = &job->plan.transaction;
 	char satellite[KEY_ADDRESS_TEXT], payee[KEY_ADDRESS_TEXT], contract[KEY_ADDRESS_TEXT];
-	char all[TOKENS_TEXT], paid[TOKENS_TEXT], due[TOKENS_TEXT], cost[ETHER_TEXT], price[ETHER_TEXT];
+	char period[PERIOD_TEXT], all[TOKENS_TEXT], paid[TOKENS_TEXT], due[TOKENS_TEXT], cost[ETHER_TEXT],
+		price[ETHER_TEXT];
 
 	address_to_text(&papers->statement.satellite, satellite);
 	address_to_text(&papers->leaf.payee, payee);
 	address_to_text(&papers->domain.contract, contract);
-	printf("statement  %" PRIu32 " of %s\ncontract   %s on chain %" PRIu64 "\npayee      %s\n",
-	       papers->statement.period, satellite, contract, papers->domain.chain_id, payee);
+	printf("statement  %s of %s\ncontract   %s on chain %" PRIu64 "\npayee      %s\n",
+	       period_print(papers->statement.period, period), satellite, contract, papers->domain.chain_id, payee);
 	printf("allotted   %s, of which %s paid before\nto claim   %s\n", tokens(&papers->leaf.cumulative, all),
 	       tokens(&job->plan.paid, paid), tokens(&job->plan.due, due));
 	printf("gas        at most %" PRIu64 " at %s gwei: %s of the chain's coin\n", transaction->gas,
@@ -165,10 +182,10 @@ static void show_receipt_json(const struct claim_job *job)
 	const struct claim_papers *papers = &job->papers;
 	const struct receipt_of_claim *receipt = &job->receipt;
 	struct bytes32 price = u256_of(receipt->price);
-	char hash[HASH_TEXT], fee[ETHER_TEXT];
+	char period[PERIOD_TEXT], hash[HASH_TEXT], fee[ETHER_TEXT];
 	json_t *json = json_pack(
-		"{s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:s}", "period",
-		(json_int_t)papers->statement.period, "satellite", address_json(&papers->statement.satellite),
+		"{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:s, s:I, s:I, s:o, s:s}", "period",
+		period_print(papers->statement.period, period), "satellite", address_json(&papers->statement.satellite),
 		"chain_id", (json_int_t)papers->domain.chain_id, "contract", address_json(&papers->domain.contract),
 		"payee", address_json(&receipt->event.payee), "amount", units_json(&receipt->event.amount),
 		"cumulative", units_json(&receipt->event.cumulative), "transaction", hash_text(&job->hash, hash),

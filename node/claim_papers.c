@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "payments/evidence.h"
+#include "payments/tally.h"
 #include "payments/u256.h"
 
 #define STATEMENT_MOST (1024 * 1024)	       /* bytes of a statement's file */
@@ -100,7 +101,7 @@ out:
 static enum err find_leaf(const struct payout_tree *tree, struct claim_papers *papers, char why[CLAIM_MESSAGE])
 {
 	const struct statement *statement = &papers->statement;
-	char payee[KEY_ADDRESS_TEXT], ours[U256_TEXT], theirs[U256_TEXT];
+	char payee[KEY_ADDRESS_TEXT], ours[U256_TEXT], theirs[U256_TEXT], period[PERIOD_TEXT];
 	size_t index;
 
 	address_to_text(&statement->payee, payee);
@@ -111,10 +112,9 @@ static enum err find_leaf(const struct payout_tree *tree, struct claim_papers *p
 	papers->leaf = *payout_tree_leaf(tree, index);
 	if (!bytes32_equal(&papers->leaf.cumulative, &statement->payeeCumulative)) {
 		snprintf(why, CLAIM_MESSAGE,
-			 "the statement of %" PRIu32
-			 " and the tree disagree: %s was allotted %s base units in all by the "
+			 "the statement of %s and the tree disagree: %s was allotted %s base units in all by the "
 			 "one, %s by the other",
-			 statement->period, payee, u256_print(&statement->payeeCumulative, ours),
+			 period_print(statement->period, period), payee, u256_print(&statement->payeeCumulative, ours),
 			 u256_print(&papers->leaf.cumulative, theirs));
 		return ERR_CONFLICT;
 	}

@@ -4,6 +4,9 @@
  */
 #include "payments/tally.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define TB 1000000000000ull
 #define DAY 86400ull
 
@@ -74,6 +77,32 @@ enum err month_of_period(uint32_t period, uint64_t *ret)
 	month = (month + 9) % 12;
 	days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5;
 	*ret = (days - 719468) * DAY;
+	return ERR_OK;
+}
+
+char *period_print(uint32_t period, char out[PERIOD_TEXT])
+{
+	snprintf(out, PERIOD_TEXT, "%04u-%02u", period / 100 % 10000, period % 100);
+	return out;
+}
+
+enum err period_parse(const char *text, uint32_t *ret)
+{
+	uint32_t period = 0;
+	uint64_t at;
+
+	if (strlen(text) != 7 || text[4] != '-')
+		return ERR_FORMAT;
+	for (size_t i = 0; i < 7; i++) {
+		if (i == 4)
+			continue;
+		if (text[i] < '0' || text[i] > '9')
+			return ERR_FORMAT;
+		period = period * 10 + (uint32_t)(text[i] - '0');
+	}
+	if (month_of_period(period, &at) != ERR_OK)
+		return ERR_FORMAT;
+	*ret = period;
 	return ERR_OK;
 }
 

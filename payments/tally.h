@@ -27,6 +27,11 @@ uint64_t month_end(uint64_t at);
 uint32_t month_period(uint64_t at);
 /* The start of the month YYYYMM. ERR_RANGE for what is no month of the years 1970 to 9999. */
 enum err month_of_period(uint32_t period, uint64_t *ret) WARN_UNUSED;
+/* A month as people write it: "2026-01" of 202601. Returns out. */
+#define PERIOD_TEXT 12
+char *period_print(uint32_t period, char out[PERIOD_TEXT]);
+/* ERR_FORMAT unless it is YYYY-MM of such a month. */
+enum err period_parse(const char *text, uint32_t *ret) WARN_UNUSED;
 
 /* Byte-seconds of `size` bytes stored from `from` to `to`, within [start, end). */
 struct byte_seconds tally_stored(uint64_t size, uint64_t from, uint64_t to, uint64_t start, uint64_t end);

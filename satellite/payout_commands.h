@@ -1,15 +1,9 @@
-/* What the commands about money have in common: months as people write them, and opening the books. */
+/* What the commands about money have in common: reading the month that is meant, and opening the books. */
 #ifndef GRANARY_SATELLITE_PAYOUT_COMMANDS_H
 #define GRANARY_SATELLITE_PAYOUT_COMMANDS_H
 
+#include "payments/tally.h"
 #include "satellite/commands.h"
-
-#define PERIOD_TEXT 12
-
-/* "2026-01" of 202601. Returns out. */
-char *period_print(uint32_t period, char out[PERIOD_TEXT]);
-/* ERR_FORMAT unless it is YYYY-MM of a month. */
-enum err period_parse(const char *text, uint32_t *ret) WARN_UNUSED;
 
 /* A command at work. */
 struct opened {

@@ -221,7 +221,7 @@ await checkLater('a forged, an altered and a foreign statement are refused', asy
 	altered.typedData.message.payeeCumulative = '12500000002';
 	fails(await claim(anna, forged, first.path, '--yes'), /the satellite did not sign the statement/);
 	fails(await claim(anna, save('altered.json', altered), first.path, '--yes'), /did not sign/);
-	fails(await claim(anna, papers.anna1, first.path, '--yes', '--period', '202606'), /is of 202605, not of 202606/);
+	fails(await claim(anna, papers.anna1, first.path, '--yes', '--period', '2026-06'), /is of 2026-05, not of 2026-06/);
 });
 await checkLater('a tree that says otherwise than the statement is refused', async () => {
 	const other = treeOf('other.json', [[anna.address, 12_500_000_000n], [payee, 7n]]);
@@ -229,7 +229,7 @@ await checkLater('a tree that says otherwise than the statement is refused', asy
 	const broken = JSON.parse(readFileSync(first.path, 'utf8'));
 
 	broken.tree[0] = `0x${'00'.repeat(32)}`;
-	fails(await claim(anna, papers.anna1, other.path, '--yes'), /the statement of 202605 and the tree disagree/);
+	fails(await claim(anna, papers.anna1, other.path, '--yes'), /the statement of 2026-05 and the tree disagree/);
 	fails(await claim(anna, papers.anna1, without.path, '--yes'), /the tree has no leaf for the statement's payee/);
 	fails(await claim(anna, papers.anna1, save('broken.json', broken), '--yes'), /is no payout tree/);
 	equal(await nonce(), 1);

@@ -73,7 +73,7 @@ def test_pays(claim):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told == {
-        "period": PERIOD, "satellite": claim.satellite.address_text, "chain_id": CHAIN_ID,
+        "period": "2026-05", "satellite": claim.satellite.address_text, "chain_id": CHAIN_ID,
         "contract": address_text(CONTRACT), "payee": address_text(claim.payee), "amount": str(CUMULATIVE),
         "cumulative": str(CUMULATIVE), "transaction": claim.chain.sent_hash(), "block": 17, "gas_used": 100000,
         "gas_price": str(2 * GWEI), "fee": "0.0002",
@@ -106,13 +106,14 @@ def test_asks_first(claim):
 @pytest.mark.parametrize("arguments, why", [
     (["--rpc", "https://node.example/"], "https is not spoken here"),
     (["--rpc", "node.example"], "not a URL"),
-    (["--period", "197013"], "is of 202605, not of 197013"),
+    (["--period", "2026-06"], "is of 2026-05, not of 2026-06"),
+    (["--period", "2026-13"], "not a month as YYYY-MM"),
     (["--statement", "/nonexistent"], "cannot read /nonexistent"),
     (["--tree", "/nonexistent"], "cannot read /nonexistent"),
     (["--max-gas-price", "1"], "gas costs 2 gwei just now, the limit (--max-gas-price) is 1"),
 ])
 def test_arguments(claim, arguments, why):
-    assert why in claim.refused(*arguments, status=2 if "--rpc" in arguments else 1)
+    assert why in claim.refused(*arguments, status=2 if "--rpc" in arguments or "2026-13" in arguments else 1)
     assert sent_nothing(claim)
 
 
@@ -138,7 +139,7 @@ def papers(claim):
         ("statement", statement(satellite, OTHER, node, PERIOD, CUMULATIVE), "is for another node"),
         ("statement", statement(Key(), node, node, PERIOD, CUMULATIVE), "no satellite that this node works for"),
         ("statement", statement(satellite, node, node, PERIOD, CUMULATIVE, Domain()), "no payout contract"),
-        ("statement", statement(satellite, node, node, PERIOD, CUMULATIVE + 1), "the statement of 202605 and the tree"),
+        ("statement", statement(satellite, node, node, PERIOD, CUMULATIVE + 1), "the statement of 2026-05 and"),
         ("statement", statement(satellite, node, b"\x0c" * 20, PERIOD, CUMULATIVE), "no leaf for the statement's"),
         ("tree", "{", "is no payout tree"),
         ("tree", other_tree.json, "disagree"),

@@ -78,6 +78,26 @@ static void test_no_months(void **state)
 	assert_int_equal(month_period(start), 999912);
 }
 
+static void test_periods(void **state)
+{
+	static const char *const wrong[] = {"",	       "2026",	  "202605",   "2026-5",	 "2026-13",
+					    "2026-00", "1969-12", "2026-051", "26-05",	 "2026/05",
+					    "2026-0x", "-026-05", " 026-05",  "2026-5 ", "2026-05 "};
+	char text[PERIOD_TEXT];
+	uint32_t period = 7;
+
+	(void)state;
+	assert_string_equal(period_print(202605, text), "2026-05");
+	assert_string_equal(period_print(197001, text), "1970-01");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(period_parse(wrong[i], &period), ERR_FORMAT);
+	assert_int_equal(period, 7);
+	assert_int_equal(period_parse("2026-05", &period), ERR_OK);
+	assert_int_equal(period, 202605);
+	assert_int_equal(period_parse("9999-12", &period), ERR_OK);
+	assert_int_equal(period, 999912);
+}
+
 static uint128 stored(uint64_t size, uint64_t from, uint64_t to, uint64_t start, uint64_t end)
 {
 	return byte_seconds_value(tally_stored(size, from, to, start, end));
@@ -271,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_months),
+		cmocka_unit_test(test_periods),
 		cmocka_unit_test(test_months_join),
 		cmocka_unit_test(test_no_months),
 		cmocka_unit_test(test_stored),
