@@ -71,6 +71,9 @@ enum err admission_rebuild(struct admission *admission, struct store *store, uin
 	if (admission->floor > now) /* set by a clock that was wrong */
 		admission->floor = now;
 	err = store_transfers_each(store, 0, now > REMEMBERED ? now - REMEMBERED : 0, remember, &rebuild);
+	/* Which downloads those were nobody knows. Uploads are safe: their pieces are there, whole or not. */
+	if (err == ERR_CORRUPT)
+		admission->floor = now;
 	pthread_mutex_unlock(&admission->lock);
 	return err;
 }

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "common/options.h"
 #include "node/stats.h"
 #include "node/store_facts.h"
 
@@ -238,13 +239,68 @@ static void on_store(struct http_request *request, void *arg)
 	http_answer_json(request, 200, store_facts_json(api->sources.parts->store));
 }
 
+static void on_chore(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+
+	http_answer_json(request, 200, chores_json(api->sources.chores));
+}
+
+/* An option of a chore, from the query; false when it is no number. */
+static bool read_number(struct http_request *request, const char *name, uint64_t most, uint64_t *ret)
+{
+	const char *text = http_parameter(request, name);
+
+	if (text == NULL)
+		return true;
+	return option_parse_size(text, ret) == ERR_OK && *ret <= most;
+}
+
+static void start_chore(struct http_request *request, const struct api *api, const char *name)
+{
+	struct chore_options options = {.name = name, .shared = true};
+	uint64_t least = 0;
+
+	if (!read_number(request, "rate", INT64_MAX, &options.rate) || !read_number(request, "least", 100, &least)) {
+		http_answer_error(request, 400, "rate: bytes per second; least: percent, 0 to 100");
+		return;
+	}
+	options.least = (unsigned)least;
+	if (chores_start(api->sources.chores, &options) == ERR_OK)
+		on_chore(request, (void *)(uintptr_t)api);
+	else
+		http_answer_error(request, 409, "the store is at another long piece of work; wait for it, or stop it");
+}
+
+static void on_check(struct http_request *request, void *arg)
+{
+	start_chore(request, arg, "check");
+}
+
+static void on_compact(struct http_request *request, void *arg)
+{
+	start_chore(request, arg, "compact");
+}
+
+static void on_stop_chore(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+
+	chores_stop(api->sources.chores);
+	on_chore(request, arg);
+}
+
 /* clang-format off */
 static const struct http_route routes[] = {
 	{"GET", "/health", on_health, false},
 	{"GET", "/metrics", on_metrics, false},
 	{"GET", "/api/v1/status", on_status, true},
 	{"GET", "/api/v1/store", on_store, true},
+	{"GET", "/api/v1/store/chore", on_chore, true},
 	{"POST", "/api/v1/settle", on_settle, true},
+	{"POST", "/api/v1/store/check", on_check, true},
+	{"POST", "/api/v1/store/compact", on_compact, true},
+	{"POST", "/api/v1/store/stop", on_stop_chore, true},
 };
 /* clang-format on */
 

@@ -1,5 +1,5 @@
 /*
- * The node's HTTP: /health, /metrics, GET /api/v1/status, POST /api/v1/settle (doc/formats.md, section 8).
+ * The node's HTTP: /health, /metrics, and below /api/v1/ what doc/formats.md, section 8, lists.
  *
  * Belongs to the daemon's loop.
  */
@@ -9,6 +9,7 @@
 #include "common/http.h"
 #include "node/books.h"
 #include "node/checkin.h"
+#include "node/chores.h"
 #include "node/parts.h"
 
 /* What there is to tell of. All of it outlives the api. */
@@ -16,6 +17,7 @@ struct api_sources {
 	const struct parts *parts;
 	struct books *books;
 	struct checkin *checkin;
+	struct chores *chores;
 	const struct checkin_options *said; /* at check-ins */
 	const struct hostport *listen;	    /* where the piece server listens */
 	uint64_t started;		    /* Unix seconds */

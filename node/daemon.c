@@ -28,6 +28,7 @@ struct daemon {
 	struct piece_server *server;
 	struct books *books;
 	struct checkin *checkin;
+	struct chores *chores;
 	struct api *api;
 	struct store_watch *watch;
 	struct service_signals *signals;
@@ -68,6 +69,10 @@ static enum err open_store(struct daemon *daemon, char *why, size_t room)
 		return err;
 	}
 	err = admission_rebuild(daemon->parts.admission, daemon->parts.store, clock_wall());
+	if (err == ERR_CORRUPT) {
+		log_event(LOG_WARN, "transfers_damaged", "%s", "downloads=refused_for_old_allocations");
+		return ERR_OK;
+	}
 	if (err != ERR_OK)
 		snprintf(why, room, "cannot read the log of transfers: %s", err_text(err));
 	return err;
@@ -102,8 +107,14 @@ static enum err start_api(struct daemon *daemon, char *why, size_t room)
 {
 	const struct hostport *at = &daemon->settings.http;
 	const struct api_sources sources = {
-		&daemon->parts, daemon->books, daemon->checkin, &daemon->said, piece_server_at(daemon->server),
-		clock_wall()};
+		.parts = &daemon->parts,
+		.books = daemon->books,
+		.checkin = daemon->checkin,
+		.chores = daemon->chores,
+		.said = &daemon->said,
+		.listen = piece_server_at(daemon->server),
+		.started = clock_wall(),
+	};
 	char text[HOSTPORT_TEXT];
 	enum err err;
 
@@ -134,6 +145,7 @@ static enum err start(struct daemon *daemon, const struct live_settings *live, c
 	books_set_interval(daemon->books, live->settle);
 	set_said(daemon, live);
 	daemon->checkin = checkin_start(daemon->loop, &daemon->parts, &daemon->said);
+	daemon->chores = chores_new(daemon->loop, daemon->parts.store);
 	return start_api(daemon, why, room);
 }
 
@@ -217,6 +229,7 @@ static void close_all(struct daemon *daemon)
 	if (daemon->expire_timer != NULL)
 		event_free(daemon->expire_timer);
 	api_free(daemon->api);
+	chores_free(daemon->chores);
 	checkin_stop(daemon->checkin);
 	books_close(daemon->books);
 	pool_free(daemon->parts.disks);

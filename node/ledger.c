@@ -341,6 +341,9 @@ enum err ledger_fill(struct ledger *ledger, struct store *store)
 	do {
 		batch.count = 0;
 		err = store_transfers_each(store, ledger->sequence, 0, collect, &batch);
+		/* What the disk damaged is lost, and no reason to settle nothing else. */
+		if (err == ERR_CORRUPT)
+			err = ERR_OK;
 		if (err != ERR_OK || batch.count == 0)
 			break;
 		err = database_transaction(ledger->db, add_batch, &batch);

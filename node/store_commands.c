@@ -1,68 +1,21 @@
-/* Reaching the store, through the daemon or by hand, and printing what it says. */
+/* What the commands print of what they were told. */
 #include "node/store_commands.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
-#include "common/http.h"
-#include "common/service.h"
-#include "node/settings.h"
+#include "node/store_access.h"
 #include "node/store_facts.h"
 
-#define ASK_TIMEOUT_MS 30000
+#define EXIT_DAMAGED 3
 
 static int complain(const char *why)
 {
 	fprintf(stderr, "granary-node: %s\n", why);
 	return 1;
-}
-
-/* How the store of a directory is reached: opened here, or, when `store` is NULL, through the daemon. */
-struct access {
-	const struct options *options;
-	struct store *store;
-	char why[SETTINGS_MESSAGE];
-};
-
-/* Lock DIR and open its store; when a daemon holds the lock, that is whom to ask. */
-static enum err reach(struct access *access, const struct options *options)
-{
-	const struct store_options how = {.allocation = option_int(options, "allocate"), .no_upkeep = true};
-	const char *dir = options_dir(options);
-	char text[STORE_MESSAGE] = "";
-	struct key *key = NULL;
-	enum err err;
-
-	*access = (struct access){.options = options};
-	err = service_key(dir, &key, access->why, sizeof(access->why));
-	key_free(key);
-	if (err != ERR_OK)
-		return err;
-	err = service_lock(dir, access->why, sizeof(access->why));
-	if (err == ERR_BUSY)
-		return ERR_OK;
-	if (err != ERR_OK)
-		return err;
-	err = store_open(dir, &how, &seam_system, &access->store, text);
-	if (err != ERR_OK)
-		snprintf(access->why, sizeof(access->why), "%s", text);
-	return err;
-}
-
-static void leave(struct access *access)
-{
-	store_close(access->store);
-	access->store = NULL;
-}
-
-static enum err ask(struct access *access, const char *method, const char *path, json_t **ret)
-{
-	const struct options *options = access->options;
-
-	return http_call(method, option_hostport(options, "http"), path, options_dir(options), ASK_TIMEOUT_MS, ret,
-			 access->why, sizeof(access->why));
 }
 
 static void print_json(const json_t *json)
@@ -137,21 +90,139 @@ static void print_stats(const json_t *json)
 
 int store_commands_stats(struct options *options)
 {
-	struct access access;
+	struct store_access access;
 	json_t *json = NULL;
-	enum err err = reach(&access, options);
+	enum err err = store_access_open(&access, options);
 
 	if (err == ERR_OK && access.store == NULL)
-		err = ask(&access, "GET", "/api/v1/store", &json);
+		err = store_access_ask(&access, "GET", "/api/v1/store", &json);
 	else if (err == ERR_OK)
 		json = store_facts_json(access.store);
+	store_access_close(&access);
 	if (err != ERR_OK)
 		return complain(access.why);
-	leave(&access);
 	if (option_flag(options, "json"))
 		print_json(json);
 	else
 		print_stats(json);
+	json_decref(json);
+	return 0;
+}
+
+/* Do it, and print what came of it; the exit status. The caller owns *ret, which is NULL when nothing came of it. */
+static int do_chore(struct options *options, const struct chore_options *chore, json_t **ret)
+{
+	struct store_access access;
+	json_t *json = NULL;
+	const char *state, *error;
+	enum err err = store_access_open(&access, options);
+
+	if (err == ERR_OK)
+		err = store_access_do(&access, chore, &json);
+	store_access_close(&access);
+	if (err != ERR_OK)
+		return complain(access.why);
+	*ret = json;
+	state = json_string_value(json_object_get(json, "state"));
+	error = json_string_value(json_object_get(json, "error"));
+	if (option_flag(options, "json"))
+		print_json(json);
+	if (error != NULL)
+		return complain(error);
+	if (state == NULL || strcmp(state, "done") != 0)
+		return complain("stopped before its end");
+	return 0;
+}
+
+/* One of the numbers that should be none. */
+static bool complain_of(const json_t *result, const char *name, const char *words)
+{
+	uint64_t count = number_of(result, name);
+
+	if (count > 0)
+		fprintf(stderr, "granary-node: %" PRIu64 " %s\n", count, words);
+	return count > 0;
+}
+
+static bool print_check(const json_t *result, bool quiet)
+{
+	char bytes[16];
+	bool bad = false;
+
+	option_print_size(number_of(result, "bytes"), bytes);
+	if (!quiet)
+		printf("%s read: %" PRIu64 " pieces whole, %" PRIu64 " damaged, in %" PRIu64 " files\n", bytes,
+		       number_of(result, "pieces"), number_of(result, "damaged"), number_of(result, "segments"));
+	bad = complain_of(result, "damaged", "pieces are damaged; their satellites are told, the others are as before");
+	bad = complain_of(result, "records_bad", "records other than pieces are damaged") || bad;
+	bad = complain_of(result, "segments_bad", "files have a damaged header; what they hold can be read") || bad;
+	bad = complain_of(result, "footers_bad",
+			  "files have a damaged footer; starting the node again writes it anew") ||
+	      bad;
+	if (json_is_false(json_object_get(result, "sums_agree"))) {
+		fprintf(stderr, "granary-node: the sums that the store keeps are not those of its files; "
+				"store rebuild-index makes them anew\n");
+		bad = true;
+	}
+	return bad;
+}
+
+int store_commands_check(struct options *options)
+{
+	const struct chore_options chore = {.name = "check", .rate = option_int(options, "rate")};
+	json_t *json = NULL;
+	int status = do_chore(options, &chore, &json);
+
+	if (json != NULL && print_check(json_object_get(json, "result"), option_flag(options, "json")) && status == 0)
+		status = EXIT_DAMAGED;
+	json_decref(json);
+	return status;
+}
+
+int store_commands_compact(struct options *options)
+{
+	const struct chore_options chore = {.name = "compact", .least = (unsigned)option_int(options, "least")};
+	json_t *json = NULL;
+	int status = do_chore(options, &chore, &json);
+	const json_t *result = json_object_get(json, "result");
+	char freed[16], copied[16];
+
+	if (json != NULL && !option_flag(options, "json"))
+		printf("%s freed in %" PRIu64 " files, %s copied\n",
+		       option_print_size(number_of(result, "freed"), freed), number_of(result, "segments"),
+		       option_print_size(number_of(result, "copied"), copied));
+	if (json != NULL)
+		(void)complain_of(result, "bad", "records cannot be read: they stay, and their files with them");
+	json_decref(json);
+	return status;
+}
+
+int store_commands_rebuild(struct options *options)
+{
+	struct store_access access;
+	struct store_options how;
+	struct store_space space;
+	char text[STORE_MESSAGE] = "", size[16];
+	json_t *json;
+	bool daemon;
+	enum err err = store_access_lock(&access, options, &daemon);
+
+	if (err != ERR_OK)
+		return complain(access.why);
+	if (daemon)
+		return complain("the node is running: stop it before its index is made anew");
+	store_access_options(options, &how);
+	err = store_open(options_dir(options), &how, &seam_system, &access.store, text);
+	if (err != ERR_OK)
+		return complain(text);
+	store_space(access.store, &space);
+	store_access_close(&access);
+	json = store_facts_space(&space);
+	if (option_flag(options, "json"))
+		print_json(json);
+	else
+		printf("index made anew: %" PRIu64 " pieces of %s, %" PRIu64 " in the trash\n", space.pieces,
+		       option_print_size(space.live, size), space.trashed);
 	json_decref(json);
 	return 0;
 }

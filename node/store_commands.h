@@ -1,8 +1,8 @@
 /*
  * The commands on the piece store: `granary-node store …`.
  *
- * While a daemon runs in DIR they ask it over HTTP; else they lock DIR, so that none can start, and open the store
- * themselves. Whatever they tell is the same JSON either way.
+ * Each works beside the running daemon, or, while there is none, on the store itself (node/store_access.h); only making
+ * the index anew wants no daemon.
  */
 #ifndef GRANARY_NODE_STORE_COMMANDS_H
 #define GRANARY_NODE_STORE_COMMANDS_H
@@ -10,5 +10,8 @@
 #include "common/options.h"
 
 int store_commands_stats(struct options *options);
+int store_commands_check(struct options *options); /* 3 when something is damaged */
+int store_commands_compact(struct options *options);
+int store_commands_rebuild(struct options *options);
 
 #endif

@@ -208,8 +208,7 @@ static bool mark_slot(struct store *store, const struct store_key *key, uint32_t
 	return index_mark(store->index, index_hash(store->index, key->satellite, &key->piece), &spot, &change, &before);
 }
 
-/* A disk that is not there at all damages no piece. */
-static bool disk_answers(struct store *store)
+bool damage_disk_answers(struct store *store)
 {
 	struct super *copy = memory_new(1, sizeof(*copy));
 	enum err err;
@@ -240,7 +239,7 @@ enum err damage_mark(struct store *store, struct segment *segment, const struct 
 		return ERR_NOT_FOUND;
 	if (verify_record(store, segment, entry) == ERR_OK)
 		return ERR_OK;
-	if (!disk_answers(store))
+	if (!damage_disk_answers(store))
 		return ERR_IO;
 	pthread_mutex_lock(&damage->lock);
 	known = look_up(damage, &key);

@@ -56,6 +56,9 @@ void damage_destroy(struct damage_list *damage, const struct seam *seam);
  * ERR_UNSUPPORTED for a list of a version to come. */
 enum err damage_load(struct store *store) WARN_UNUSED;
 
+/* Whether SUPER can be read past the page cache: a disk that is not there at all damages no piece. */
+bool damage_disk_answers(struct store *store);
+
 /* The damaged piece of that key; false when it is not listed. */
 bool damage_find(struct store *store, const struct store_key *key, struct damage_entry *ret);
 /* This record of a segment that the caller has pinned did not hold. Read it once more; if it still does not, list it

@@ -312,7 +312,8 @@ void store_transfer_add(struct store *store, const struct store_transfer *transf
  * above `after` that were made at or after `since` (Unix seconds; 0: all), in ascending sequence; stop when `each`
  * returns false. Nothing is visited past a number whose record is still on its way, so the last number seen can be the
  * next `after`. For filling the ledger (after), and for rebuilding the used serials at start (since). Not from a
- * `done`. ERR_CORRUPT, ERR_IO when some could not be read; the others were visited. */
+ * `done`. ERR_CORRUPT when some are damaged for good and the others were visited; ERR_IO when not all could be read,
+ * which the next start may mend. */
 enum err store_transfers_each(struct store *store, uint64_t after, uint64_t since,
 			      bool (*each)(void *arg, const struct store_transfer *transfer), void *arg) WARN_UNUSED;
 /* GET allocations issued before this moment (Unix seconds) are to be refused: the last start after an unclean stop,

@@ -1,5 +1,6 @@
 /* Reading transfers back: the log's entries, and the deals that stand in the heads of pieces; and dropping old ones. */
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,8 +86,8 @@ static enum err gather(struct store *store, struct segment *segment, const struc
 	if (segments_ends_before(store->segments, segment, window->after))
 		return ERR_OK;
 	err = segments_entries(store->segments, segment, &entries, &count);
-	if (err != ERR_OK)
-		return err;
+	if (err != ERR_OK) /* also for a damaged footer: the next start finds its records by walking */
+		return ERR_IO;
 	for (size_t i = 0; i < count; i++) {
 		if (!wanted(&entries[i], window))
 			continue;
@@ -121,7 +122,21 @@ static enum err read_spot(struct store *store, const struct spot *spot, struct r
 	return store_deal_read(&record->deal, ret);
 }
 
-/* A damaged head or footer costs its own entries, not the rest: the first failure is told when all is visited. */
+/* What does not hold, or cannot be read, once more past the page cache. A bad sector is damage, if the disk answers
+ * otherwise. */
+static enum err read_twice(struct store *store, const struct spot *spot, struct record *record,
+			   struct store_transfer *ret)
+{
+	enum err err = read_spot(store, spot, record, ret);
+
+	if (err == ERR_OK)
+		return ERR_OK;
+	store->seam->advise(store->seam, spot->segment->fd, spot->offset, spot->head, POSIX_FADV_DONTNEED);
+	err = read_spot(store, spot, record, ret);
+	return err == ERR_IO && damage_disk_answers(store) ? ERR_CORRUPT : err;
+}
+
+/* A damaged head costs its own entry, not the rest: the first failure is told when all is visited. */
 static enum err visit(struct store *store, const struct spots *spots,
 		      bool (*each)(void *arg, const struct store_transfer *transfer), void *arg)
 {
@@ -136,7 +151,7 @@ static enum err visit(struct store *store, const struct spots *spots,
 		/* A half-done compaction leaves a record twice. */
 		if (spots->list[i].sequence == last)
 			continue;
-		err = read_spot(store, &spots->list[i], record, &transfer);
+		err = read_twice(store, &spots->list[i], record, &transfer);
 		if (err == ERR_OK)
 			last = spots->list[i].sequence;
 		else if (first == ERR_OK)

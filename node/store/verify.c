@@ -77,12 +77,13 @@ enum err verify_record(struct store *store, struct segment *segment, const struc
 	return err == ERR_OK || err == ERR_CORRUPT ? err : ERR_IO;
 }
 
-static uint64_t files_size(struct store *store)
+/* What there is to read, about. */
+static uint64_t bytes_to_read(struct store *store)
 {
 	struct segments_space space;
 
 	segments_space(store->segments, &space);
-	return space.files;
+	return space.bytes.live + space.bytes.trash + space.bytes.overhead;
 }
 
 struct store_check *verify_new(struct store *store, const struct verify_place *from, const struct store_checked *before)
@@ -96,7 +97,7 @@ struct store_check *verify_new(struct store *store, const struct verify_place *f
 	if (before != NULL)
 		check->counts = *before;
 	else
-		check->counts.total = files_size(store);
+		check->counts.total = bytes_to_read(store);
 	check->until = segments_next_id(store->segments);
 	return check;
 }

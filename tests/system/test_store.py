@@ -1,11 +1,14 @@
 """The piece store as its owner meets it: damage on the disk while the node runs, and what becomes of it."""
 
+import json
 import os
 import struct
+import urllib.error
+import urllib.request
 
 import pytest
 
-from network import CommandFailed, Network, wait_until
+from network import CommandFailed, Network, run, wait_until
 
 
 @pytest.fixture
@@ -74,3 +77,119 @@ def test_damage_is_told_and_nothing_else_is_hurt(net):
     assert status(net)["lost_pieces"] == 0
 
 
+
+
+def store(node, *words, status=0):
+    """The JSON of a command of the group, and that its exit status is this."""
+    try:
+        text = run("granary-node", "store", words[0], "--dir", node.dir, *words[1:], "--json", env=node.network.env)
+        assert status == 0
+    except CommandFailed as failure:
+        assert failure.status == status, failure.err
+        text = failure.out
+    return json.loads(text)
+
+
+def store_refused(node, *words):
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "store", words[0], "--dir", node.dir, *words[1:], env=node.network.env)
+    assert failure.value.out == "" and failure.value.err.count("\n") == 1
+    return failure.value.status, failure.value.err
+
+
+def test_check_finds_what_nobody_read(net):
+    node, data = net.nodes[0], os.urandom(150_000)
+    for i in range(12):
+        net.access.put(data + bytes([i]), f"granary://bucket/{i}")
+    whole = store(node, "check")
+    assert whole["state"] == "done" and whole["result"]["pieces"] == 12 and whole["result"]["damaged"] == 0
+    assert whole["result"]["sums_agree"] is None  # they change while the node runs
+    pieces = pieces_on_disk(node)
+    assert len(pieces) == 12
+    for path, at, head, size in pieces[:3]:
+        flip(path, at + head + size - 1)
+    # While the node runs …
+    hurt = store(node, "check", status=3)["result"]
+    assert hurt["pieces"] == 9 and hurt["damaged"] == hurt["found"] == 3
+    wait_until("the satellite knows", lambda: status(net)["lost_pieces"] == 3)
+    # … and while it does not.
+    path, at, head, size = pieces[5]
+    node.stop()
+    flip(path, at + 200)
+    hurt = store(node, "check", status=3)["result"]
+    assert hurt["damaged"] == 4 and hurt["found"] == 1 and hurt["pieces"] == 8 and hurt["sums_agree"]
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "store", "check", "--dir", node.dir)
+    assert failure.value.status == 3 and "4 pieces are damaged" in failure.value.err
+    assert "8 pieces whole, 4 damaged" in failure.value.out
+    node.start()
+    wait_until("the satellite knows", lambda: status(net)["lost_pieces"] == 4)
+
+
+def test_stats_compact_and_rebuild(net):
+    node, data = net.nodes[0], os.urandom(400_000)
+    for i in range(12):
+        net.access.put(data + bytes([i]), f"granary://bucket/{i}")
+    for i in range(11):
+        net.access.run("rm", f"granary://bucket/{i}")
+    wait_until("they are deleted", lambda: store(node, "stats")["space"]["pieces"] == 1)
+    running = store(node, "stats")
+    assert running["damage"] == {"pieces": 0, "bytes": 0, "untold": 0}
+    assert running["scrub"]["period"] == 30 * 86400
+    text = run("granary-node", "store", "stats", "--dir", node.dir)
+    assert "deleted or superseded" in text and "scrubbing" in text
+    assert store(node, "compact", "--least", "1")["state"] == "done"
+    status_, why = store_refused(node, "rebuild-index")
+    assert status_ == 1 and "stop it" in why
+    node.stop()
+    assert store(node, "compact", "--least", "1")["state"] == "done"
+    rebuilt = store(node, "rebuild-index")
+    assert rebuilt["pieces"] == 1 and rebuilt["live"] == running["space"]["live"]
+    stopped = store(node, "stats")["space"]
+    assert stopped["pieces"] == 1 and stopped["dead"] < running["space"]["dead"]
+    assert store(node, "check")["result"]["sums_agree"] is True
+    node.start()
+    assert net.access.get("granary://bucket/11") == data + bytes([11])
+
+
+def test_commands_refuse_nonsense(net, tmp_path):
+    node = net.nodes[0]
+    assert store_refused(node, "check", "--rate", "much")[0] == 2
+    assert store_refused(node, "compact", "--least", "101")[0] == 2
+    assert store_refused(node, "compact", "--least", "-1")[0] == 2
+    assert store_refused(node, "rebuild-index", "--rate", "1")[0] == 2
+    assert store_refused(node, "stats", "now")[0] == 2
+    for words in (["store"], ["store", "chekc"], ["store", "--json"]):
+        with pytest.raises(CommandFailed) as failure:
+            run("granary-node", *words)
+        assert failure.value.status == 2 and failure.value.err.count("\n") == 1
+    # The node runs, but is asked elsewhere.
+    status_, why = store_refused(node, "stats", "--http", "127.0.0.1:9")
+    assert status_ == 1 and "127.0.0.1:9" in why
+    for command in ("check", "stats", "compact", "rebuild-index"):
+        with pytest.raises(CommandFailed) as failure:
+            run("granary-node", "store", command, "--dir", tmp_path / "nowhere")
+        assert failure.value.status == 1 and "nowhere" in failure.value.err
+
+
+def test_the_api_refuses_nonsense(net):
+    node = net.nodes[0]
+    cookie = (node.dir / "cookie").read_text()
+
+    def post(path):
+        request = urllib.request.Request(f"http://127.0.0.1:{node.http_port}/api/v1/store/{path}", method="POST",
+                                         headers={"Authorization": f"Bearer {cookie}"}, data=b"")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert [post(p) for p in ("check?rate=x", "check?rate=99999999999999999999", "compact?least=101",
+                              "compact?least=-1", "scrub")] == [400, 400, 400, 400, 404]
+    # One at a time; the same again is joined, and stopping needs nothing to stop.
+    net.access.put(os.urandom(2_000_000), "granary://bucket/large")
+    assert post("stop") == 200
+    assert post("check?rate=65536") == 200 and post("check") == 200 and post("compact") == 409
+    assert post("stop") == 200
+    wait_until("it stops", lambda: post("compact") == 200)

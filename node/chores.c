@@ -1,0 +1,341 @@
+/* What each chore does, and the one thread of the daemon that does them. */
+#include "node/chores.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "node/store_facts.h"
+
+#define STEP (4u << 20)	       /* bytes that a check reads in one go */
+#define STEP_LEAST (64u << 10) /* … when it may read little */
+#define SECOND 1000000000ull
+#define REST_MOST (2 * SECOND)
+#define REST_SLICE (SECOND / 20)
+
+enum chore_state { CHORE_RUNNING, CHORE_DONE, CHORE_STOPPED, CHORE_FAILED };
+
+struct chore {
+	struct store *store;
+	struct chore_options options;
+	const struct chore_kind *kind;
+	pthread_mutex_t lock; /* of all below */
+	bool stop;
+	enum chore_state state;
+	uint64_t started; /* Unix seconds */
+	uint64_t ended;
+	uint64_t done; /* bytes */
+	uint64_t total;
+	json_t *result; /* so far */
+	char why[STORE_MESSAGE];
+};
+
+/* Each says in the end, with words in chore->why, what it came to; ERR_CANCELLED when it was stopped. */
+struct chore_kind {
+	const char *name;
+	enum err (*run)(struct chore *chore);
+};
+
+static bool must_stop(struct chore *chore)
+{
+	bool stop;
+
+	pthread_mutex_lock(&chore->lock);
+	stop = chore->stop;
+	pthread_mutex_unlock(&chore->lock);
+	return stop;
+}
+
+/* Takes the result. */
+static void tell(struct chore *chore, uint64_t done, uint64_t total, json_t *result)
+{
+	json_t *old;
+
+	pthread_mutex_lock(&chore->lock);
+	chore->done = done;
+	chore->total = total;
+	old = chore->result;
+	chore->result = result;
+	pthread_mutex_unlock(&chore->lock);
+	json_decref(old);
+}
+
+/* So long, or until it must stop. */
+static void rest(struct chore *chore, uint64_t nanoseconds)
+{
+	uint64_t until = clock_monotonic() + nanoseconds;
+
+	for (uint64_t now = clock_monotonic(); now < until && !must_stop(chore); now = clock_monotonic()) {
+		uint64_t left = until - now < REST_SLICE ? until - now : REST_SLICE;
+		const struct timespec pause = {0, (long)left};
+
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* After a step of so many bytes that began then. */
+static void keep_pace(struct chore *chore, uint64_t bytes, uint64_t began)
+{
+	uint64_t took = clock_monotonic() - began, pause = 0, rate = chore->options.rate;
+
+	if (chore->options.shared)
+		pause = took < REST_MOST ? took : REST_MOST;
+	if (rate > 0 && (uint64_t)((uint128)bytes * SECOND / rate) > took + pause)
+		pause = (uint64_t)((uint128)bytes * SECOND / rate) - took;
+	if (pause > 0)
+		rest(chore, pause);
+}
+
+/* Whether the sums that the store keeps are those that its files add up to. */
+static enum err take_sums(struct chore *chore, json_t *result)
+{
+	struct store_space space;
+	struct store_scan scan;
+	enum err err = store_scan(chore->store, &scan);
+	bool agree;
+
+	if (err != ERR_OK) {
+		snprintf(chore->why, sizeof(chore->why), "the files cannot be counted: %s", err_text(err));
+		return err;
+	}
+	store_space(chore->store, &space);
+	agree = scan.live == space.live && scan.pieces == space.pieces && scan.trash == space.trash &&
+		scan.trashed == space.trashed && scan.dead == space.dead && scan.overhead == space.overhead;
+	json_object_set_new(result, "sums_agree", json_boolean(agree));
+	return ERR_OK;
+}
+
+static json_t *check_json(const struct store_checked *checked)
+{
+	json_t *json = store_facts_checked(checked);
+
+	json_object_set_new(json, "sums_agree", json_null());
+	return json;
+}
+
+static enum err walk(struct chore *chore, struct store_check *check, struct store_checked *ret)
+{
+	bool more = true;
+	enum err err = ERR_OK;
+
+	while (err == ERR_OK && more) {
+		uint64_t limit = chore->options.rate / 4, budget, began = clock_monotonic();
+
+		if (must_stop(chore))
+			return ERR_CANCELLED;
+		if (limit == 0 || limit > STEP)
+			limit = STEP;
+		else if (limit < STEP_LEAST)
+			limit = STEP_LEAST;
+		budget = limit;
+		err = store_check_step(check, &budget, &more);
+		store_checked(check, ret);
+		tell(chore, ret->bytes, ret->total, check_json(ret));
+		keep_pace(chore, limit - budget, began);
+	}
+	if (err != ERR_OK)
+		snprintf(chore->why, sizeof(chore->why), "the disk does not answer: %s", err_text(err));
+	return err;
+}
+
+static enum err run_check(struct chore *chore)
+{
+	struct store_check *check = store_check_begin(chore->store);
+	struct store_checked checked;
+	json_t *result;
+	enum err err;
+
+	store_checked(check, &checked);
+	tell(chore, 0, checked.total, check_json(&checked));
+	err = walk(chore, check, &checked);
+	store_check_free(check);
+	if (err != ERR_OK || chore->options.shared)
+		return err;
+	result = check_json(&checked);
+	err = take_sums(chore, result);
+	tell(chore, checked.bytes, checked.total, result);
+	return err;
+}
+
+static json_t *compact_json(const struct store_compacted *sum)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "copied", (json_int_t)sum->copied, "freed", (json_int_t)sum->freed,
+			 "segments", (json_int_t)sum->segments, "bad", (json_int_t)sum->bad);
+}
+
+static enum err run_compact(struct chore *chore)
+{
+	struct store_compacted sum = {.more = true};
+	struct store_space space;
+	enum err err = ERR_OK;
+
+	store_space(chore->store, &space);
+	tell(chore, 0, space.dead, compact_json(&sum));
+	while (err == ERR_OK && sum.more) {
+		uint64_t began = clock_monotonic();
+		struct store_compacted step = {.more = false};
+
+		if (must_stop(chore))
+			return ERR_CANCELLED;
+		err = store_compact_step(chore->store, chore->options.least, &step);
+		sum.copied += step.copied;
+		sum.freed += step.freed;
+		sum.segments += step.segments;
+		sum.bad += step.bad;
+		sum.more = step.more;
+		tell(chore, sum.freed, space.dead, compact_json(&sum));
+		keep_pace(chore, 0, began);
+	}
+	if (err == ERR_FULL)
+		snprintf(chore->why, sizeof(chore->why), "there is no room even for compacting");
+	else if (err != ERR_OK)
+		snprintf(chore->why, sizeof(chore->why), "%s", err_text(err));
+	return err;
+}
+
+static const struct chore_kind kinds[] = {{"check", run_check}, {"compact", run_compact}};
+
+struct chore *chore_new(struct store *store, const struct chore_options *options)
+{
+	const struct chore_kind *kind = NULL;
+	struct chore *chore;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i].name, options->name) == 0)
+			kind = &kinds[i];
+	}
+	if (kind == NULL)
+		return NULL;
+	chore = memory_new(1, sizeof(*chore));
+	chore->store = store;
+	chore->options = *options;
+	chore->options.name = kind->name;
+	chore->kind = kind;
+	chore->started = clock_wall();
+	chore->result = json_object();
+	pthread_mutex_init(&chore->lock, NULL);
+	return chore;
+}
+
+void chore_free(struct chore *chore)
+{
+	if (chore == NULL)
+		return;
+	json_decref(chore->result);
+	pthread_mutex_destroy(&chore->lock);
+	free(chore);
+}
+
+void chore_run(void *arg)
+{
+	struct chore *chore = arg;
+	enum err err = chore->kind->run(chore);
+
+	pthread_mutex_lock(&chore->lock);
+	chore->state = err == ERR_OK ? CHORE_DONE : err == ERR_CANCELLED ? CHORE_STOPPED : CHORE_FAILED;
+	chore->ended = clock_wall();
+	pthread_mutex_unlock(&chore->lock);
+}
+
+void chore_stop(struct chore *chore)
+{
+	pthread_mutex_lock(&chore->lock);
+	chore->stop = true;
+	pthread_mutex_unlock(&chore->lock);
+}
+
+void chore_progress(struct chore *chore, uint64_t *ret_done, uint64_t *ret_total)
+{
+	pthread_mutex_lock(&chore->lock);
+	*ret_done = chore->done;
+	*ret_total = chore->total;
+	pthread_mutex_unlock(&chore->lock);
+}
+
+bool chore_is_over(struct chore *chore)
+{
+	bool over;
+
+	pthread_mutex_lock(&chore->lock);
+	over = chore->state != CHORE_RUNNING;
+	pthread_mutex_unlock(&chore->lock);
+	return over;
+}
+
+json_t *chore_json(struct chore *chore)
+{
+	static const char *const states[] = {"running", "done", "stopped", "failed"};
+	json_t *json = json_object();
+
+	pthread_mutex_lock(&chore->lock);
+	json_object_set_new(json, "name", json_string(chore->options.name));
+	json_object_set_new(json, "state", json_string(states[chore->state]));
+	json_object_set_new(json, "started", json_integer((json_int_t)chore->started));
+	json_object_set_new(json, "ended", chore->ended == 0 ? json_null() : json_integer((json_int_t)chore->ended));
+	json_object_set_new(json, "done", json_integer((json_int_t)chore->done));
+	json_object_set_new(json, "total", json_integer((json_int_t)chore->total));
+	json_object_set_new(json, "error", chore->state == CHORE_FAILED ? json_string(chore->why) : json_null());
+	json_object_set_new(json, "result", json_deep_copy(chore->result));
+	pthread_mutex_unlock(&chore->lock);
+	return json;
+}
+
+struct chores {
+	struct loop *loop;
+	struct store *store;
+	struct pool *pool; /* of one thread */
+	struct chore *chore;
+};
+
+struct chores *chores_new(struct loop *loop, struct store *store)
+{
+	struct chores *chores = memory_new(1, sizeof(*chores));
+
+	chores->loop = loop;
+	chores->store = store;
+	chores->pool = pool_new(1, "chore");
+	return chores;
+}
+
+void chores_free(struct chores *chores)
+{
+	if (chores == NULL)
+		return;
+	chores_stop(chores);
+	pool_free(chores->pool);
+	chore_free(chores->chore);
+	free(chores);
+}
+
+enum err chores_start(struct chores *chores, const struct chore_options *options)
+{
+	struct chore *chore = chore_new(chores->store, options);
+
+	if (chore == NULL)
+		return ERR_NOT_FOUND;
+	if (chores->chore != NULL && !chore_is_over(chores->chore)) {
+		bool same = chores->chore->kind == chore->kind;
+
+		chore_free(chore);
+		return same ? ERR_OK : ERR_BUSY;
+	}
+	chore_free(chores->chore);
+	chores->chore = chore;
+	pool_submit(chores->pool, chore_run, chores->loop, NULL, chore);
+	return ERR_OK;
+}
+
+void chores_stop(struct chores *chores)
+{
+	if (chores->chore != NULL)
+		chore_stop(chores->chore);
+}
+
+json_t *chores_json(struct chores *chores)
+{
+	return chores->chore == NULL ? json_pack("{s:s}", "state", "none") : chore_json(chores->chore);
+}
