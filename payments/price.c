@@ -43,10 +43,10 @@ const struct price *price_at(const struct price *list, size_t count, uint64_t at
 	const struct price *found = NULL;
 
 	for (size_t i = 0; i < count; i++) {
-		if (list[i].from <= at && at < list[i].until && (found == NULL || list[i].from > found->from))
+		if (list[i].from <= at && (found == NULL || list[i].from > found->from))
 			found = &list[i];
 	}
-	return found;
+	return found != NULL && at < found->until ? found : NULL;
 }
 
 static struct amount lower(struct amount a, struct amount b)

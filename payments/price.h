@@ -2,10 +2,10 @@
  * Prices: what a satellite publishes that it pays, what a node asks, and what a node is paid: of each kind, the lower
  * of the two. Pure.
  *
- * A signed Price holds for whole UTC days, [from, until), so that a signed Usage, which is of one day, has one price;
- * of several of one party that hold on a day, the one that begins latest counts. A node without an ask takes what is
- * offered. Surge pay is part of what is published: a satellite that pays 150 % signs prices of 150 %, so a node
- * can check its pay with nothing but signed numbers.
+ * A signed Price holds for whole UTC days, [from, until), so that a signed Usage, which is of one day, has one price.
+ * It takes the place of all of its party's that began before. A node without an ask takes what is offered. Surge pay is
+ * part of what is published: a satellite that pays 150 % signs prices of 150 %, so a node can check its pay with
+ * nothing but signed numbers.
  */
 #ifndef GRANARY_PAYMENTS_PRICE_H
 #define GRANARY_PAYMENTS_PRICE_H
@@ -28,8 +28,8 @@ enum refusal price_check(const struct price *price, const struct signature *sign
  * REFUSAL_PRICE. */
 enum refusal price_check_new(const struct price *price, bool known, uint64_t now) WARN_UNUSED;
 
-/* The one that holds at `at` among those of one party: the latest to begin, the first of these when several begin
- * together; NULL when none holds. */
+/* The one that holds at `at` among those of one party: the last to have begun by then, the first of these when several
+ * began together; NULL when there is none or it is over. An earlier one does not come back. */
 const struct price *price_at(const struct price *list, size_t count, uint64_t at);
 
 /* What is paid: of each kind the lower one. ask may be NULL: no ask. */
