@@ -38,11 +38,23 @@ static void report_fill(struct books *books, enum err err)
 	books->fill_err = err;
 }
 
+static enum err note_audits(struct books *books)
+{
+	struct taking taking;
+	enum err err = ERR_OK;
+
+	while (err == ERR_OK && takings_take(books->parts->takings, &taking))
+		err = ledger_note_audits(books->ledger, &taking.satellite, taking.bytes, taking.audits);
+	return err;
+}
+
 static void fill(struct books *books)
 {
-	enum err err = ledger_fill(books->ledger, books->parts->store);
+	enum err err = note_audits(books);
 	uint64_t now = clock_wall();
 
+	if (err == ERR_OK)
+		err = ledger_fill(books->ledger, books->parts->store);
 	if (err == ERR_OK && now - books->trimmed_at >= TRIM_SECONDS) {
 		books->trimmed_at = now;
 		err = store_transfers_trim(books->parts->store, ledger_sequence(books->ledger),
@@ -218,6 +230,7 @@ void books_close(struct books *books)
 	atomic_store(&books->stop, true);
 	event_free(books->timer);
 	pool_free(books->pool);
+	(void)!note_audits(books); /* of the last seconds */
 	ledger_close(books->ledger);
 	papers_close(books->papers);
 	free(books);

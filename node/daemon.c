@@ -93,6 +93,7 @@ static enum err open_parts(struct daemon *daemon, const struct live_settings *li
 	daemon->parts.key = daemon->key;
 	daemon->parts.limits = daemon->settings.limits;
 	daemon->parts.metrics = stats_new();
+	daemon->parts.takings = takings_new();
 	daemon->parts.admission = admission_new(daemon->settings.in_flight, daemon->settings.serials);
 	err = trust_open(dir, &daemon->parts.trust, text);
 	if (err != ERR_OK) {
@@ -239,6 +240,7 @@ static void close_all(struct daemon *daemon)
 		loop_free(daemon->loop);
 	trust_free(daemon->parts.trust);
 	admission_free(daemon->parts.admission);
+	takings_free(daemon->parts.takings);
 	metrics_free(daemon->parts.metrics);
 	key_free(daemon->key);
 }

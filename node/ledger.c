@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/database.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -50,6 +51,18 @@ static const struct migration migrations[] = {
 	    ") @strict;"
 	    "CREATE TABLE progress (name @text NOT NULL PRIMARY KEY, value @int NOT NULL) @strict;"
 	    "INSERT INTO progress (name, value) VALUES ('sequence', 0)"},
+	{2, "CREATE TABLE counts (" /* what was settled and proven, by the day on which it was */
+	    "  satellite @bytes NOT NULL,"
+	    "  day @int NOT NULL,"
+	    "  action @int NOT NULL,"
+	    "  bytes @int NOT NULL,"
+	    "  number @int NOT NULL," /* of orders, or of answered audits */
+	    "  PRIMARY KEY (satellite, day, action)"
+	    ") @strict;"
+	    "INSERT INTO counts (satellite, day, action, bytes, number) SELECT satellite, at / 86400, action, "
+	    "SUM(counted), COUNT(*) FROM orders WHERE state = 2 GROUP BY satellite, at / 86400, action;"
+	    "CREATE INDEX orders_oldest ON orders (at) WHERE state = 1;"
+	    "CREATE INDEX orders_due ON orders (hour) WHERE state = 1;"},
 };
 
 struct total {
@@ -479,6 +492,42 @@ static enum err mark_order(struct database *db, const struct outcome *outcome, u
 	return query_run(q);
 }
 
+static enum err count(struct database *db, const struct address *satellite, const struct ledger_count *count)
+{
+	struct query *q = database_query(
+		db, "INSERT INTO counts (satellite, day, action, bytes, number) VALUES ($satellite, $day, $action, "
+		    "$bytes, $number) ON CONFLICT (satellite, day, action) DO UPDATE SET bytes = counts.bytes + "
+		    "excluded.bytes, number = counts.number + excluded.number");
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "day", count->day);
+	query_int(q, "action", count->action);
+	query_int(q, "bytes", count->bytes);
+	query_int(q, "number", count->number);
+	return query_run(q);
+}
+
+/* What is new about an order: nothing of one that was settled before, the difference of one that is higher now. */
+static enum err count_order(struct database *db, const struct outcome *outcome, uint32_t index, uint64_t before)
+{
+	const struct ledger_verdict *verdict = &outcome->verdicts[index];
+	struct ledger_count added = {.day = (uint32_t)(clock_wall() / 86400), .number = before == 0};
+	struct query *q;
+	enum err err;
+
+	if (verdict->verdict == VERDICT_REJECTED || verdict->bytes <= before)
+		return ERR_OK;
+	added.bytes = verdict->bytes - before;
+	q = database_query(db, "SELECT action FROM orders WHERE allocation = $allocation");
+	query_bytes32(q, "allocation", &outcome->claim->orders[index].allocation);
+	err = query_one(q);
+	if (err != ERR_OK)
+		return err;
+	added.action = (enum action)query_get_int(q, 0);
+	query_reset(q);
+	return count(db, &outcome->claim->satellite, &added);
+}
+
 static enum err settle_order(struct database *db, const struct outcome *outcome, uint32_t index)
 {
 	const struct claim_order *order = &outcome->claim->orders[index];
@@ -489,6 +538,8 @@ static enum err settle_order(struct database *db, const struct outcome *outcome,
 	if (err != ERR_OK || !entry.known || entry.amount != order->amount)
 		return err;
 	err = total_take(db, &outcome->claim->satellite, &entry);
+	if (err == ERR_OK)
+		err = count_order(db, outcome, index, entry.counted);
 	if (err == ERR_OK)
 		err = mark_order(db, outcome, index);
 	entry.state = verdict->verdict == VERDICT_REJECTED ? LEDGER_REJECTED : LEDGER_SETTLED;
@@ -519,4 +570,74 @@ enum err ledger_settle(struct ledger *ledger, const struct claim *claim, const s
 	typed_hash(&typed_settlement, &decoded, &outcome.hash);
 	err = database_transaction(ledger->db, settle_all, &outcome);
 	return err == ERR_OK ? read_totals(ledger) : err;
+}
+
+/* What was done, by day. */
+
+struct noted_audit {
+	const struct address *satellite;
+	struct ledger_count count;
+};
+
+static enum err note_audit(struct database *db, void *arg)
+{
+	const struct noted_audit *audit = arg;
+
+	return count(db, audit->satellite, &audit->count);
+}
+
+enum err ledger_note_audits(struct ledger *ledger, const struct address *satellite, uint64_t bytes, uint64_t number)
+{
+	struct noted_audit audit = {satellite, {(uint32_t)(clock_wall() / 86400), ACTION_GET_AUDIT, bytes, number}};
+
+	return database_transaction(ledger->db, note_audit, &audit);
+}
+
+enum err ledger_counts(struct ledger *ledger, const struct address *satellite, uint32_t from, uint32_t until,
+		       enum err (*each)(void *arg, const struct ledger_count *count), void *arg)
+{
+	struct query *q = database_query(ledger->db, "SELECT day, action, bytes, number FROM counts WHERE satellite = "
+						     "$satellite AND day >= $from AND day < $until ORDER BY day, "
+						     "action");
+	bool row = false;
+	enum err err;
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "from", from);
+	query_int(q, "until", until);
+	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
+		const struct ledger_count found = {(uint32_t)query_get_int(q, 0), (enum action)query_get_int(q, 1),
+						   query_get_int(q, 2), query_get_int(q, 3)};
+
+		err = each(arg, &found);
+		if (err != ERR_OK)
+			break;
+	}
+	query_reset(q);
+	return err;
+}
+
+static enum err oldest_unsettled(struct ledger *ledger, const char *sql, uint64_t *ret)
+{
+	struct query *q = database_query(ledger->db, sql);
+	enum err err = query_one(q);
+
+	if (err != ERR_OK)
+		return err;
+	*ret = query_get_int(q, 0);
+	query_reset(q);
+	return ERR_OK;
+}
+
+enum err ledger_oldest(struct ledger *ledger, struct ledger_oldest *ret)
+{
+	struct ledger_oldest oldest;
+	enum err err = oldest_unsettled(ledger, "SELECT COALESCE(MIN(at), 0) FROM orders WHERE state = 1", &oldest.at);
+
+	if (err == ERR_OK)
+		err = oldest_unsettled(ledger, "SELECT COALESCE(MIN(hour), 0) FROM orders WHERE state = 1",
+				       &oldest.hour);
+	if (err == ERR_OK)
+		*ret = oldest;
+	return err;
 }

@@ -81,4 +81,26 @@ struct ledger_totals {
 /* Of one satellite, or of all: NULL. As of the last change; from any thread. */
 void ledger_totals(struct ledger *ledger, const struct address *satellite, struct ledger_totals *ret);
 
+/* What was done on a day (Unix seconds / 86400): bytes that the satellite counted when it settled them, or proved to
+ * it. */
+struct ledger_count {
+	uint32_t day;
+	enum action action;
+	uint64_t bytes;
+	uint64_t number; /* of orders, or of audits that were answered */
+};
+/* Audits were answered today, with so many bytes of leaves. */
+enum err ledger_note_audits(struct ledger *ledger, const struct address *satellite, uint64_t bytes,
+			    uint64_t number) WARN_UNUSED;
+/* Days from `from` to before `until`, in order. An error ends the walk and is handed back. */
+enum err ledger_counts(struct ledger *ledger, const struct address *satellite, uint32_t from, uint32_t until,
+		       enum err (*each)(void *arg, const struct ledger_count *count), void *arg) WARN_UNUSED;
+
+/* The unsettled order that has waited longest, and the one whose deadline is next; zeros when there is none. */
+struct ledger_oldest {
+	uint64_t at;   /* when it was given, Unix seconds */
+	uint64_t hour; /* of its serial: it lapses RULES_GRACE after its allocation's expiry in that hour */
+};
+enum err ledger_oldest(struct ledger *ledger, struct ledger_oldest *ret) WARN_UNUSED;
+
 #endif

@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "node/admission.h"
 #include "node/store/store.h"
+#include "node/takings.h"
 #include "node/trust.h"
 
 /* How much of our patience and memory a peer gets. All of it is configuration. */
@@ -24,6 +25,7 @@ struct parts {
 	struct store *store;
 	struct trust *trust;
 	struct admission *admission;
+	struct takings *takings;
 	struct pool *disks; /* for whatever may wait for a disk */
 	struct metrics *metrics;
 	struct limits limits;

@@ -112,6 +112,7 @@ static void send_end(struct prove *prove)
 	typed_encode(&typed_audit, &prove->audit, &signature, &w);
 	message.prove_end.audit = writer_bytes(&w);
 	request_send(&prove->base, &message);
+	takings_add(prove->base.parts->takings, &prove->satellite.address, prove->audit.bytes);
 	request_end(&prove->base);
 }
 

@@ -40,6 +40,7 @@ void farm_start(struct farm *farm)
 
 	trust_the_satellite(farm);
 	farm->parts.metrics = stats_new();
+	farm->parts.takings = takings_new();
 	farm->parts.admission = admission_new((uint64_t)64 << 20, 1000000);
 	if (store_open(farm->dir, &options, farm->seam, &farm->parts.store, why) != ERR_OK) {
 		fprintf(stderr, "store: %s\n", why);
@@ -75,6 +76,7 @@ void farm_stop(struct farm *farm)
 	loop_free(farm->loop);
 	trust_free(farm->parts.trust);
 	admission_free(farm->parts.admission);
+	takings_free(farm->parts.takings);
 	metrics_free(farm->parts.metrics);
 }
 

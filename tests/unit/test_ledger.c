@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/message.h"
 #include "node/ledger.h"
@@ -246,6 +247,57 @@ static void test_topped_later(void **state)
 	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 101);
 }
 
+struct counted {
+	uint64_t bytes[ACTION_PUT_REPAIR + 1];
+	uint64_t number[ACTION_PUT_REPAIR + 1];
+};
+
+static enum err add_count(void *arg, const struct ledger_count *count)
+{
+	struct counted *sums = arg;
+
+	sums->bytes[count->action] += count->bytes;
+	sums->number[count->action] += count->number;
+	return ERR_OK;
+}
+
+/* Work is counted once, on the day on which the satellite accepted it: what is new of it. */
+static void test_counts_by_day(void **state)
+{
+	const struct ledger_verdict verdict = {VERDICT_SETTLED, REFUSAL_NONE, 100};
+	const struct ledger_verdict credited = {VERDICT_CREDITED, REFUSAL_NONE, 250};
+	const uint32_t today = (uint32_t)(clock_wall() / 86400);
+	struct fixture *f = *state;
+	struct counted sums = {{0}, {0}};
+	struct ledger_oldest oldest;
+	struct claim *c;
+
+	assert_int_equal(ledger_oldest(f->ledger, &oldest), ERR_OK);
+	assert_int_equal(oldest.at + oldest.hour, 0);
+	add(f, &first, 1, HOUR, 100);
+	assert_int_equal(ledger_oldest(f->ledger, &oldest), ERR_OK);
+	assert_int_equal(oldest.hour, HOUR);
+	c = claim(f, &first, HOUR);
+	settle(f, c, &verdict);
+	settle(f, c, &verdict);
+	claim_free(c);
+	add(f, &first, 1, HOUR, 250);
+	c = claim(f, &first, HOUR);
+	settle(f, c, &credited);
+	claim_free(c);
+	assert_int_equal(ledger_note_audits(f->ledger, &first, 1024, 1), ERR_OK);
+	assert_int_equal(ledger_note_audits(f->ledger, &first, 2048, 2), ERR_OK);
+	assert_int_equal(ledger_note_audits(f->ledger, &second, 9, 1), ERR_OK);
+	/* The day may change while this runs. */
+	assert_int_equal(ledger_counts(f->ledger, &first, today, today + 2, add_count, &sums), ERR_OK);
+	assert_int_equal(sums.bytes[ACTION_GET], 250);
+	assert_int_equal(sums.number[ACTION_GET], 1);
+	assert_int_equal(sums.bytes[ACTION_GET_AUDIT], 3072);
+	assert_int_equal(sums.number[ACTION_GET_AUDIT], 3);
+	assert_int_equal(ledger_counts(f->ledger, &first, today + 2, today + 9, add_count, &sums), ERR_OK);
+	assert_int_equal(sums.bytes[ACTION_GET], 250);
+}
+
 static void test_reopened(void **state)
 {
 	struct fixture *f = *state;
@@ -276,9 +328,9 @@ static void test_no_database(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_orders_grow), TEST(test_no_order),	     TEST(test_claims_are_sorted),
-		TEST(test_verdicts),	TEST(test_topped_meanwhile), TEST(test_topped_later),
-		TEST(test_reopened),	TEST(test_no_database),
+		TEST(test_orders_grow),	  TEST(test_no_order),	       TEST(test_claims_are_sorted),
+		TEST(test_verdicts),	  TEST(test_topped_meanwhile), TEST(test_topped_later),
+		TEST(test_counts_by_day), TEST(test_reopened),	       TEST(test_no_database),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
