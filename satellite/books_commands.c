@@ -64,8 +64,10 @@ int commands_payout_export(struct options *options)
 	char sentence[PAYOUTS_WHY] = "";
 	struct opened opened;
 	struct table table = {.why = sentence};
-	enum err err = opened_begin(&opened, options, 0, &table.period);
+	enum err err = opened_begin(&opened, options, &table.period);
 
+	if (err == ERR_OK)
+		err = opened_require_period(&opened, table.period);
 	if (err == ERR_OK) {
 		if (option_flag(options, "csv"))
 			err = database_view(opened.desk->db, print_table, &table);
@@ -111,8 +113,10 @@ int commands_payout_record(struct options *options)
 	struct bytes32 transaction;
 	uint64_t nodes = 0, units = 0;
 	uint32_t period = 0;
-	enum err err = opened_begin(&opened, options, 0, &period);
+	enum err err = opened_begin(&opened, options, &period);
 
+	if (err == ERR_OK)
+		err = opened_require_period(&opened, period);
 	if (err == ERR_OK)
 		err = read_transaction(&opened, options, &transaction);
 	if (err == ERR_OK) {
@@ -159,8 +163,10 @@ int commands_payout_adjust(struct options *options)
 {
 	struct opened opened;
 	struct adjustment adjustment = {.at = 0};
-	enum err err = opened_begin(&opened, options, month_period(clock_wall()), &adjustment.period);
+	enum err err = opened_begin(&opened, options, &adjustment.period);
 
+	if (err == ERR_OK && adjustment.period == 0)
+		adjustment.period = month_period(clock_wall());
 	if (err == ERR_OK)
 		err = read_adjustment(&opened, options, &adjustment);
 	if (err == ERR_OK) {
@@ -194,7 +200,7 @@ int commands_standing(struct options *options)
 	const char *state = option_text(options, "state"), *text = option_text(options, "note");
 	struct note note = {.note = text == NULL ? "" : text};
 	struct opened opened;
-	enum err err = opened_begin(&opened, options, 0, NULL);
+	enum err err = opened_begin(&opened, options, NULL);
 
 	for (unsigned i = STANDING_DISQUALIFIED; state != NULL && i <= STANDING_EXITED; i++)
 		if (strcmp(state, states[i]) == 0)

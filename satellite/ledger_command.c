@@ -134,7 +134,7 @@ int commands_ledger_show(struct options *options)
 	struct balances balances = {.entries = json_array()};
 	struct opened opened;
 	struct address node;
-	enum err err = opened_begin(&opened, options, 0, NULL);
+	enum err err = opened_begin(&opened, options, NULL);
 
 	if (err == ERR_OK && option_count(options, "node") > 0) {
 		err = opened_node(&opened, options, &node);
@@ -180,7 +180,7 @@ int commands_ledger_check(struct options *options)
 	struct books_checked checked = {.wrong = 0};
 	json_t *wrong = json_array();
 	struct opened opened;
-	enum err err = opened_begin(&opened, options, 0, NULL);
+	enum err err = opened_begin(&opened, options, NULL);
 
 	if (err == ERR_OK) {
 		err = books_check(opened.desk, complain, wrong, &checked);

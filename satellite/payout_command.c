@@ -185,8 +185,13 @@ static int run(struct options *options, bool close)
 	struct opened opened;
 	struct closing closing = {.count = 0};
 	uint32_t period = 0;
-	enum err err = opened_begin(&opened, options, close ? 0 : month_period(clock_wall()), &period);
+	enum err err = opened_begin(&opened, options, &period);
 
+	if (err == ERR_OK && close)
+		err = opened_require_period(&opened, period);
+	/* The clock is right once the books are open: a test network has its own. */
+	if (err == ERR_OK && period == 0)
+		period = month_period(clock_wall());
 	if (err == ERR_OK) {
 		err = close ? closing_close(opened.desk, period, clock_wall(), &closing)
 			    : closing_preview(opened.desk, period, clock_wall(), &closing);

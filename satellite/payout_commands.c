@@ -6,35 +6,37 @@
 
 #include "satellite/registry.h"
 
-static enum err read_period(struct opened *opened, const struct options *options, uint32_t fallback, uint32_t *ret)
+static enum err read_period(struct opened *opened, const struct options *options, uint32_t *ret)
 {
 	const char *text = option_text(options, "period");
 
-	if (text == NULL && fallback == 0) {
-		snprintf(opened->why, sizeof(opened->why), "--period YYYY-MM is needed");
-		return ERR_USAGE;
-	}
-	if (text == NULL) {
-		*ret = fallback;
-		return ERR_OK;
-	}
-	if (period_parse(text, ret) != ERR_OK) {
+	*ret = 0;
+	if (text != NULL && period_parse(text, ret) != ERR_OK) {
 		snprintf(opened->why, sizeof(opened->why), "--period %s: not a month as YYYY-MM", text);
 		return ERR_USAGE;
 	}
 	return ERR_OK;
 }
 
-enum err opened_begin(struct opened *opened, struct options *options, uint32_t fallback, uint32_t *ret_period)
+enum err opened_begin(struct opened *opened, struct options *options, uint32_t *ret_period)
 {
-	enum err err;
+	enum err err = ERR_OK;
 
 	memset(opened, 0, sizeof(*opened));
-	err = ret_period == NULL ? ERR_OK : read_period(opened, options, fallback, ret_period);
+	if (ret_period != NULL)
+		err = read_period(opened, options, ret_period);
 	if (err == ERR_OK)
 		err = commands_open(options, &opened->settings, &opened->key, &opened->desk, opened->why,
 				    sizeof(opened->why));
 	return err;
+}
+
+enum err opened_require_period(struct opened *opened, uint32_t period)
+{
+	if (period != 0)
+		return ERR_OK;
+	snprintf(opened->why, sizeof(opened->why), "--period YYYY-MM is needed");
+	return ERR_USAGE;
 }
 
 void opened_explain(struct opened *opened, enum err err, const char *sentence)

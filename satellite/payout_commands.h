@@ -12,9 +12,10 @@ struct opened {
 	struct key *key;
 	char why[COMMANDS_WHY];
 };
-/* Read --period into *ret_period, or take `fallback` when it was not given (0: it must be), then open the books. */
-enum err opened_begin(struct opened *opened, struct options *options, uint32_t fallback,
-		      uint32_t *ret_period) WARN_UNUSED;
+/* Read --period, when the command has one (ret_period is not NULL), and open the books. Without it the month is 0. */
+enum err opened_begin(struct opened *opened, struct options *options, uint32_t *ret_period) WARN_UNUSED;
+/* ERR_USAGE when a period is 0. */
+enum err opened_require_period(struct opened *opened, uint32_t period) WARN_UNUSED;
 /* After a failure: `sentence` when it is a refusal (ERR_CANCELLED), else what went wrong. */
 void opened_explain(struct opened *opened, enum err err, const char *sentence);
 /* Close, and complain when err is a failure. Returns the exit status. */
