@@ -70,7 +70,7 @@ static bool use_emergency(struct segments *set)
 }
 
 /* Make a segment, and the target of it; gives up the lock meanwhile. ERR_OK too when somebody else made one. */
-static enum err make_target(struct segments *set, uint32_t class)
+static enum err make_target(struct segments *set, uint32_t class, uint32_t size)
 {
 	struct segment *segment;
 	enum err err;
@@ -80,7 +80,7 @@ static enum err make_target(struct segments *set, uint32_t class)
 		return ERR_OK;
 	}
 	set->making[SEGMENT_PIECES] = true;
-	err = segments_make_locked(set, SEGMENT_PIECES, class, set->sizes[SEGMENT_PIECES], &segment);
+	err = segments_make_locked(set, SEGMENT_PIECES, class, size, &segment);
 	set->making[SEGMENT_PIECES] = false;
 	pthread_cond_broadcast(&set->changed);
 	if (err == ERR_OK)
@@ -97,19 +97,27 @@ enum err segments_take_urgent(struct segments *set, uint32_t len, struct extent 
 		if (set->target != NULL && set->target->class == 0 && segments_take_in(set->target, len, ret))
 			return ERR_OK;
 		if (!use_emergency(set))
-			err = make_target(set, 0);
+			err = make_target(set, 0, set->sizes[SEGMENT_PIECES]);
 	}
 	return err;
 }
 
-/* A new target. The allocation is not passed for it; the emergency segment is there for that. */
-static enum err open_target(struct segments *set, uint32_t class)
+/* A new target. The allocation is not passed for it; the emergency segment is there for that. When that is in use a
+ * smaller one must do: what compaction got back is a little less than a segment at first. */
+static enum err open_target(struct segments *set, uint32_t class, uint32_t len)
 {
 	enum err err = ERR_FULL;
+	uint32_t size;
 
-	if (set->sizes[SEGMENT_PIECES] <= segments_growth_locked(set))
-		err = make_target(set, class);
-	return err == ERR_FULL && class == 0 && use_emergency(set) ? ERR_OK : err;
+	for (size = set->sizes[SEGMENT_PIECES]; err == ERR_FULL && size >= SEGMENT_LEAST_ROOM + len; size /= 2) {
+		if (size <= segments_growth_locked(set))
+			err = make_target(set, class, size);
+		if (err == ERR_FULL && class == 0 && use_emergency(set))
+			err = ERR_OK;
+		if (class != 0 || size / 2 < SEGMENT_LEAST / TINY)
+			break;
+	}
+	return err;
 }
 
 enum err segments_reserve_copy(struct segments *set, uint32_t class, uint32_t len, struct extent *ret)
@@ -127,7 +135,7 @@ enum err segments_reserve_copy(struct segments *set, uint32_t class, uint32_t le
 		else if (set->target != NULL && set->target->class == class && segments_take_in(set->target, len, ret))
 			break;
 		else
-			err = open_target(set, class);
+			err = open_target(set, class, len);
 		/* Without room for a target of their own they go where those go that stay, like uploads. */
 		if (err == ERR_FULL && class != 0) {
 			class = 0;
