@@ -43,6 +43,8 @@ struct store {
 	struct reaper reaper;
 	struct collector *collector;
 	atomic_uint_fast64_t newest; /* Unix seconds, of the newest piece or transfer record that is known */
+	struct checkpointer *checkpointer;
+	bool short_start; /* a checkpoint was of use */
 };
 
 /* Save SUPER with the numbers used so far; a failure turns the store read-only. */

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "node/store/checkpointer.h"
 #include "node/store/collect.h"
 #include "node/store/compact.h"
 #include "node/store/reaper.h"
@@ -13,5 +14,6 @@ const struct upkeep_job store_jobs[] = {
 	{"reap", 3600, reaper_step},
 	{"compact", 10, compact_step},
 	{"scrub", 10, scrub_step},
+	{"checkpoint", 10, checkpointer_step},
 	{NULL, 0, NULL},
 };

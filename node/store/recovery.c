@@ -1,4 +1,4 @@
-/* Rebuilding the index from footers and walks. */
+/* Opening the files, choosing a checkpoint, replaying. */
 #include "node/store/recovery.h"
 
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "common/memory.h"
-#include "node/store/marks.h"
-#include "node/store/walk.h"
+#include "node/store/footer.h"
+#include "node/store/replay.h"
 
 struct names {
 	uint32_t *ids;
@@ -21,13 +21,12 @@ struct names {
 struct recovery {
 	struct store *store;
 	bool clean;
-	uint64_t last_sequence;
 	char *why;
-	struct segment **by_id; /* once all are read, in order of id */
-	size_t count;
-	struct segment_entry *marks; /* TRASH and RESTORE */
-	size_t mark_count;
-	size_t mark_room;
+	struct replay replay;
+	size_t room;
+	struct checkpoint checkpoints[CHECKPOINT_GENERATIONS]; /* those that hold, newest first */
+	int which[CHECKPOINT_GENERATIONS];		       /* … and the files they are in */
+	int usable;
 };
 
 static void add_name(void *arg, const char *name)
@@ -53,67 +52,83 @@ static const char *dir_of(const struct store *store, enum segment_kind kind)
 	return kind == SEGMENT_PIECES ? store->pieces_dir : store->transfers_dir;
 }
 
-/* A record of the same key stands at one of these places: the slot of the loser goes. False when `entry` loses. */
-static bool beats_others(struct store *store, const struct segment_entry *entry, uint64_t hash,
-			 const struct index_place *places, size_t count)
+static enum err add_file(struct recovery *r, enum segment_kind kind, uint32_t id)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct segment *segment = segments_row(store->segments, places[i].segment);
-		struct record_place where = {segment->id, places[i].offset};
-		uint8_t core[RECORD_CORE];
-		struct index_place gone;
-		struct record other;
+	struct replay_file file = {.kind = kind, .id = id};
+	char path[SEGMENT_PATH];
+	struct seam_stat st;
+	enum err err;
 
-		/* An unreadable head cannot be told apart from another key's; both stay, and reads look at both. */
-		if (seam_read_full(store->seam, segment->fd, core, sizeof(core), where.offset) != ERR_OK ||
-		    record_decode_core(core, &store->secret, &where, &other) != ERR_OK)
-			continue;
-		if (other.satellite != entry->satellite || !bytes32_equal(&other.piece, &entry->piece))
-			continue;
-		if (other.sequence >= entry->sequence)
-			return false;
-		if (index_remove(store->index, hash, places[i].segment, places[i].offset, &gone))
-			segments_bury(store->segments, segment, &gone, other.extent);
+	segment_path(dir_of(r->store, kind), id, path);
+	err = seam_stat_path(r->store->seam, path, &st);
+	if (err == ERR_OK && st.size > 2ull * SEGMENT_MOST)
+		err = ERR_CORRUPT;
+	if (err != ERR_OK) {
+		snprintf(r->why, STORE_MESSAGE, "cannot open segment %08x: %s", id, err_text(err));
+		return err;
 	}
-	return true;
+	file.size = (uint32_t)st.size;
+	r->replay.files = memory_grow(r->replay.files, &r->room, r->replay.count + 1, sizeof(*r->replay.files));
+	r->replay.files[r->replay.count++] = file;
+	r->replay.total += file.size;
+	return ERR_OK;
 }
 
-static void add_piece(struct store *store, struct segment *segment, const struct segment_entry *entry)
+/* Note all segment files of a kind, in order of id. */
+static enum err list_kind(struct recovery *r, enum segment_kind kind)
 {
-	uint64_t hash = index_hash(store->index, entry->satellite, &entry->piece);
-	struct index_place places[INDEX_MATCHES], place = {
-							  .segment = segment->number,
-							  .offset = entry->offset,
-							  .size = entry->size,
-							  .day = (uint16_t)(((uint64_t)entry->expires + 86399) / 86400),
-						  };
-	size_t count = index_find(store->index, hash, NULL, NULL, places);
+	struct names names = {NULL, 0, 0};
+	const char *dir = dir_of(r->store, kind);
+	enum err err = seam_list_directory(r->store->seam, dir, add_name, &names);
 
-	if (count > 0 && !beats_others(store, entry, hash, places, count))
-		return;
-	index_insert(store->index, hash, &place);
-	segment->bytes.live += entry->size;
-	segment->bytes.overhead += entry->extent - entry->size;
-	segment->pieces++;
+	if (err != ERR_OK)
+		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", dir, err_text(err));
+	if (names.count > 0)
+		qsort(names.ids, names.count, sizeof(*names.ids), compare_ids);
+	for (size_t i = 0; err == ERR_OK && i < names.count; i++) {
+		if (i == 0 || names.ids[i] != names.ids[i - 1])
+			err = add_file(r, kind, names.ids[i]);
+	}
+	free(names.ids);
+	return err;
 }
 
-/* First pass: pieces into the index. Tombstones wait until all pieces are there. */
-static void add_entries(struct recovery *r, struct segment *segment, const struct segment_entry *entries, size_t count)
+static void swap_checkpoints(struct recovery *r)
 {
-	for (size_t i = 0; i < count; i++) {
-		const struct segment_entry *entry = &entries[i];
+	struct checkpoint checkpoint = r->checkpoints[0];
+	int which = r->which[0];
 
-		if (entry->sequence > r->last_sequence)
-			r->last_sequence = entry->sequence;
-		if (entry->type == RECORD_PIECE || entry->type == RECORD_TRANSFER)
-			store_note_created(r->store, entry->created);
-		if (entry->type == RECORD_PIECE)
-			add_piece(r->store, segment, entry);
-		else if (entry->type == RECORD_TRANSFER)
-			segment->bytes.overhead += entry->extent;
-		else if (entry->type != RECORD_PAD)
-			segment->bytes.overhead += record_head_of((enum record_type)entry->type);
+	r->checkpoints[0] = r->checkpoints[1];
+	r->which[0] = r->which[1];
+	r->checkpoints[1] = checkpoint;
+	r->which[1] = which;
+}
+
+/* One that is damaged, or of a version to come, is as good as none: it is only a shortcut. */
+static void open_checkpoints(struct recovery *r)
+{
+	for (int which = 0; which < CHECKPOINT_GENERATIONS; which++) {
+		char path[SEGMENT_PATH];
+
+		checkpoint_path(r->store->dir, which, path);
+		if (checkpoint_open(r->store->seam, path, &r->store->secret, &r->store->super.store,
+				    &r->checkpoints[r->usable]) == ERR_OK)
+			r->which[r->usable++] = which;
 	}
+	if (r->usable == 2 && r->checkpoints[1].end.generation > r->checkpoints[0].end.generation)
+		swap_checkpoints(r);
+}
+
+/* Whether any checkpoint vouches for this file. */
+static bool is_vouched_for(const struct recovery *r, const struct replay_file *file)
+{
+	for (int i = 0; i < r->usable; i++) {
+		const struct checkpoint_row *row = checkpoint_find(&r->checkpoints[i], file->kind, file->id);
+
+		if (row != NULL && row->covered && row->size == file->size)
+			return true;
+	}
+	return false;
 }
 
 /* The whole file is there, and nothing was ever written behind its header. */
@@ -135,262 +150,244 @@ static bool looks_blank(const struct store *store, const struct segment *segment
 static bool read_unsealed(struct recovery *r, struct segment *segment)
 {
 	bool complete = segment->planned != 0 && segment->size == segment->planned;
-	struct store *store = r->store;
-	struct walk walk;
-	enum err err;
 
 	/* After a clean stop all is sealed but spares. */
-	if (r->clean && complete && looks_blank(store, segment))
+	if (r->clean && complete && looks_blank(r->store, segment))
 		return true;
-	/* What the page cache holds but the disk does not, because a sync failed, must not be believed. */
-	err = seam_sync_file(store->seam, segment->fd);
-	if (err != ERR_OK)
-		health_fail(&store->health, "syncing", segment->id, err);
-	store->seam->advise(store->seam, segment->fd, 0, 0, POSIX_FADV_DONTNEED);
-	walk_segment(store->seam, &store->secret, segment, &walk);
-	if (walk.last_sequence > r->last_sequence)
-		r->last_sequence = walk.last_sequence;
-	if (walk.blank && walk.unreadable == 0)
-		return complete;
-	segment->state = SEGMENT_SEALED;
-	if (segment->entries == NULL)
-		segment->entries = memory_grow(NULL, &segment->entry_room, 1, sizeof(*segment->entries));
-	return true;
+	return replay_walk(&r->replay, segment) || complete;
 }
 
 /* A header of another store is an operator's mistake. One of another segment is the disk's: a page in the wrong place,
  * as good as a damaged one, because the records and the footer are bound to their segment by their own MACs. */
-static enum err check_header(struct recovery *r, struct segment_header *header, enum segment_kind kind, uint32_t id)
+static enum err check_header(struct recovery *r, struct segment_header *header, const struct replay_file *file)
 {
 	if (header->id == 0)
 		return ERR_OK;
 	if (memcmp(header->store.b, r->store->super.store.b, sizeof(header->store.b)) != 0) {
-		snprintf(r->why, STORE_MESSAGE, "segment %08x belongs to another store", id);
+		snprintf(r->why, STORE_MESSAGE, "segment %08x belongs to another store", file->id);
 		return ERR_DENIED;
 	}
-	if (header->id != id || header->kind != kind)
+	if (header->id != file->id || header->kind != file->kind)
 		*header = (struct segment_header){.id = 0};
-	if (header->first_sequence > 0 && header->first_sequence - 1 > r->last_sequence)
-		r->last_sequence = header->first_sequence - 1;
+	if (header->first_sequence > 0 && header->first_sequence - 1 > r->replay.last_sequence)
+		r->replay.last_sequence = header->first_sequence - 1;
 	return ERR_OK;
 }
 
 /* What the file is. A damaged header does not matter while the records hold; a missing one is a file in the making. */
-static enum err read_header(struct recovery *r, int fd, uint64_t size, struct segment_header *ret)
+static enum err read_header(struct recovery *r, const struct segment *segment, struct segment_header *ret)
 {
 	uint8_t raw[SEGMENT_HEADER];
 	enum err err;
 
 	*ret = (struct segment_header){.id = 0};
-	if (size < sizeof(raw))
+	if (segment->size < sizeof(raw))
 		return ERR_OK;
-	err = seam_read_full(r->store->seam, fd, raw, sizeof(raw), 0);
+	err = seam_read_full(r->store->seam, segment->fd, raw, sizeof(raw), 0);
 	if (err == ERR_OK)
 		err = segment_header_decode(raw, ret);
 	return err == ERR_UNSUPPORTED ? err : ERR_OK;
 }
 
-/* Read the records of one open file into a segment of the set; *ret_keep false when it never became one. */
-static enum err read_file(struct recovery *r, enum segment_kind kind, uint32_t id, struct segment *segment,
-			  bool *ret_keep)
+/* Look at header and trailer; *ret_keep false when the file never became a segment. */
+static enum err examine(struct recovery *r, struct replay_file *file, struct segment *segment, bool *ret_keep)
 {
-	struct store *store = r->store;
-	struct segment_entry *entries = NULL;
 	struct segment_header header;
-	enum err err = read_header(r, segment->fd, segment->size, &header);
+	struct footer footer;
+	enum err err = read_header(r, segment, &header);
 
-	if (err == ERR_UNSUPPORTED)
-		snprintf(r->why, STORE_MESSAGE, "segment %08x is of a newer version", id);
+	file->examined = true;
 	if (err == ERR_OK)
-		err = check_header(r, &header, kind, id);
-	if (err != ERR_OK)
+		err = check_header(r, &header, file);
+	if (err != ERR_OK && err != ERR_UNSUPPORTED)
 		return err;
-	segment->class = header.class;
-	segment->planned = header.size > 2ull * SEGMENT_MOST ? 0 : (uint32_t)header.size;
-	err = segment_read_footer(store->seam, segment->fd, segment->size, id, &store->secret, &segment->trailer,
-				  &entries);
+	if (err == ERR_OK) {
+		segment->class = header.class;
+		segment->planned = header.size > 2ull * SEGMENT_MOST ? 0 : (uint32_t)header.size;
+		err = footer_open(r->store->seam, segment, &r->store->secret, &footer);
+	}
 	if (err == ERR_UNSUPPORTED) {
-		snprintf(r->why, STORE_MESSAGE, "segment %08x is of a newer version", id);
+		snprintf(r->why, STORE_MESSAGE, "segment %08x is of a newer version", file->id);
 		return err;
 	}
 	*ret_keep = true;
-	if (err == ERR_OK)
+	if (err == ERR_OK) {
 		segment->state = SEGMENT_SEALED;
-	else
+		segment->trailer = footer.trailer;
+	} else {
 		*ret_keep = read_unsealed(r, segment);
-	if (*ret_keep) {
-		segments_add(store->segments, segment);
-		if (err == ERR_OK)
-			add_entries(r, segment, entries, segment->trailer.count);
-		else
-			add_entries(r, segment, segment->entries, segment->entry_count);
 	}
-	free(entries);
-	if (err == ERR_OK)
-		segment->bytes.overhead += (uint64_t)segment->trailer.count * SEGMENT_ENTRY + SEGMENT_TRAILER;
 	return ERR_OK;
 }
 
-static enum err open_segment(struct recovery *r, enum segment_kind kind, uint32_t id)
+/* Make a segment of the file, or unlink it when it is none. */
+static enum err open_file(struct recovery *r, struct replay_file *file)
 {
 	const struct seam *seam = r->store->seam;
 	char path[SEGMENT_PATH];
 	struct segment *segment;
-	struct seam_stat st;
 	bool keep = true;
 	enum err err;
 	int fd;
 
-	segment_path(dir_of(r->store, kind), id, path);
-	err = seam_stat_path(seam, path, &st);
-	if (err == ERR_OK && st.size > 2ull * SEGMENT_MOST)
-		err = ERR_CORRUPT;
-	if (err == ERR_OK)
-		err = seam_open_file(seam, path, O_RDWR, &fd);
+	segment_path(dir_of(r->store, file->kind), file->id, path);
+	err = seam_open_file(seam, path, O_RDWR, &fd);
 	if (err != ERR_OK) {
-		snprintf(r->why, STORE_MESSAGE, "cannot open segment %08x: %s", id, err_text(err));
+		snprintf(r->why, STORE_MESSAGE, "cannot open segment %08x: %s", file->id, err_text(err));
 		return err;
 	}
-	segment = segment_new(id, kind, 0, fd);
-	segment->size = (uint32_t)st.size;
-	err = read_file(r, kind, id, segment, &keep);
+	segment = segment_new(file->id, file->kind, 0, fd);
+	segment->size = file->size;
+	if (is_vouched_for(r, file))
+		segment->state = SEGMENT_SEALED;
+	else
+		err = examine(r, file, segment, &keep);
 	if (err == ERR_OK && !keep)
 		err = seam_unlink_file(seam, path);
 	if (err != ERR_OK || !keep) {
 		segment_free(seam, segment);
-		segments_set_next_id(r->store->segments, id + 1);
+		segments_set_next_id(r->store->segments, file->id + 1);
+		return err;
 	}
-	return err;
+	segments_add(r->store->segments, segment);
+	file->segment = segment;
+	return ERR_OK;
 }
 
-static enum err read_kind(struct recovery *r, enum segment_kind kind)
+/* The index in a file if that is wished for and can be; else it must do in memory. */
+static struct index *new_index(struct store *store)
 {
-	struct names names = {NULL, 0, 0};
-	const char *dir = dir_of(r->store, kind);
-	enum err err = seam_list_directory(r->store->seam, dir, add_name, &names);
+	struct arena *arena;
+	char path[SEGMENT_PATH];
 
-	if (err != ERR_OK)
-		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", dir, err_text(err));
-	if (names.count > 0)
-		qsort(names.ids, names.count, sizeof(*names.ids), compare_ids);
-	for (size_t i = 0; err == ERR_OK && i < names.count; i++) {
-		if (i == 0 || names.ids[i] != names.ids[i - 1])
-			err = open_segment(r, kind, names.ids[i]);
+	snprintf(path, sizeof(path), "%s/index/table", store->dir);
+	if (store->options.index == STORE_INDEX_MAPPED && arena_new_mapped(store->seam, path, &arena) == ERR_OK)
+		return index_new_in(&store->secret, arena);
+	(void)!seam_unlink_file(store->seam, path); /* one that a killed process left */
+	return index_new(&store->secret);
+}
+
+static void free_indexes(struct replay *replay)
+{
+	index_free(replay->loose);
+	index_free(replay->orphans);
+	index_free(replay->taken);
+	replay->loose = NULL;
+	replay->orphans = NULL;
+	replay->taken = NULL;
+}
+
+/* As if no checkpoint had been looked at. */
+static void begin_again(struct recovery *r)
+{
+	struct replay *replay = &r->replay;
+
+	index_free(r->store->index);
+	free_indexes(replay);
+	r->store->index = new_index(r->store);
+	replay->horizon = 0;
+	replay->checkpoint = NULL;
+	replay->ambiguous = false;
+	replay->done = 0;
+	for (size_t i = 0; i < replay->count; i++) {
+		struct segment *segment = replay->files[i].segment;
+
+		replay->files[i].covered = false;
+		if (segment == NULL)
+			continue;
+		segment->bytes = (struct segment_bytes){.overhead = SEGMENT_HEADER};
+		segment->pieces = 0;
+		segment->trashed = 0;
 	}
-	free(names.ids);
-	return err;
 }
 
-static int compare_segments(const void *left, const void *right)
+/* Those that a checkpoint vouched for, but not the one in use. */
+static enum err examine_rest(struct recovery *r)
 {
-	const struct segment *const *a = left, *const *b = right;
-
-	return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
-}
-
-static struct segment *by_id(const struct recovery *r, uint32_t id)
-{
-	size_t low = 0, high = r->count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (r->by_id[middle]->id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < r->count && r->by_id[low]->id == id ? r->by_id[low] : NULL;
-}
-
-/* Second pass: a tombstone kills the very record that it names, or a copy of it that a compaction moved. A newer record
- * of the same key stays. */
-static void apply_tombstone(struct recovery *r, const struct segment_entry *entry)
-{
-	struct store *store = r->store;
-	struct segment *segment = by_id(r, entry->expires);
-	uint64_t hash = index_hash(store->index, entry->satellite, &entry->piece);
-	struct index_place gone, places[INDEX_MATCHES];
-	size_t count;
-
-	if (segment != NULL && index_remove(store->index, hash, segment->number, entry->size, &gone)) {
-		segments_bury(store->segments, segment, &gone, entry->extent);
-		return;
-	}
-	count = index_find(store->index, hash, NULL, NULL, places);
-	if (count > 0)
-		beats_others(store, entry, hash, places, count);
-}
-
-/* What moves pieces into the trash and out of it: the last word counts, so they are put in order first. */
-static void keep_mark(struct recovery *r, const struct segment_entry *entry)
-{
-	r->marks = memory_grow(r->marks, &r->mark_room, r->mark_count + 1, sizeof(*r->marks));
-	r->marks[r->mark_count++] = *entry;
-}
-
-static int compare_marks(const void *left, const void *right)
-{
-	const struct segment_entry *a = left, *b = right;
-
-	return a->sequence < b->sequence ? -1 : a->sequence > b->sequence;
-}
-
-static void apply_marks(struct recovery *r)
-{
-	if (r->mark_count > 0)
-		qsort(r->marks, r->mark_count, sizeof(*r->marks), compare_marks);
-	for (size_t i = 0; i < r->mark_count; i++)
-		marks_apply(r->store, by_id(r, r->marks[i].expires), &r->marks[i]);
-}
-
-static enum err apply_tombstones(struct recovery *r)
-{
-	struct store *store = r->store;
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; err == ERR_OK && i < r->count; i++) {
-		struct segment *segment = r->by_id[i];
-		struct segment_entry *entries;
-		size_t count;
+	for (size_t i = 0; err == ERR_OK && i < r->replay.count; i++) {
+		struct replay_file *file = &r->replay.files[i];
+		bool keep;
 
-		if (segment->kind != SEGMENT_PIECES || segment->state != SEGMENT_SEALED ||
-		    (segment->entries == NULL && segment->trailer.tombstones == 0))
-			continue;
-		err = segments_entries(store->segments, segment, &entries, &count);
-		if (err != ERR_OK) {
-			snprintf(r->why, STORE_MESSAGE, "cannot read segment %08x again: %s", segment->id,
-				 err_text(err));
-			break;
-		}
-		for (size_t k = 0; k < count; k++) {
-			if (entries[k].type == RECORD_TOMBSTONE)
-				apply_tombstone(r, &entries[k]);
-			else if (entries[k].type == RECORD_TRASH || entries[k].type == RECORD_RESTORE)
-				keep_mark(r, &entries[k]);
-		}
-		free(entries);
+		if (file->segment != NULL && !file->covered && !file->examined)
+			err = examine(r, file, file->segment, &keep);
 	}
 	return err;
 }
 
-enum err recovery_read(struct store *store, bool clean, uint64_t *ret_last, char why[STORE_MESSAGE])
+/* Fill index and counters, with this checkpoint or without any. ERR_CORRUPT: it is not to be used. */
+static enum err try(struct recovery *r, const struct checkpoint *checkpoint)
 {
-	struct recovery r = {.store = store, .clean = clean, .why = why};
-	enum err err = read_kind(&r, SEGMENT_PIECES);
+	enum err err = ERR_OK;
+
+	begin_again(r);
+	if (checkpoint != NULL && replay_checkpoint(&r->replay, checkpoint) != ERR_OK)
+		return ERR_CORRUPT;
+	err = examine_rest(r);
+	if (err == ERR_OK)
+		err = replay_records(&r->replay);
+	free_indexes(&r->replay);
+	return err;
+}
+
+static enum err open_files(struct recovery *r)
+{
+	enum err err = list_kind(r, SEGMENT_PIECES);
 
 	if (err == ERR_OK)
-		err = read_kind(&r, SEGMENT_TRANSFERS);
+		err = list_kind(r, SEGMENT_TRANSFERS);
+	for (size_t i = 0; err == ERR_OK && i < r->replay.count; i++)
+		err = open_file(r, &r->replay.files[i]);
+	return err;
+}
+
+static bool all_is_covered(const struct replay *replay)
+{
+	for (size_t i = 0; i < replay->count; i++) {
+		const struct segment *segment = replay->files[i].segment;
+
+		if (segment != NULL && !replay->files[i].covered && segment->state == SEGMENT_SEALED)
+			return false;
+	}
+	return true;
+}
+
+static enum err read_all(struct recovery *r, struct recovery_found *ret)
+{
+	enum err err = open_files(r);
+
+	*ret = (struct recovery_found){.newest = -1, .replayed = true};
 	if (err != ERR_OK)
 		return err;
-	r.by_id = segments_list(store->segments, &r.count);
-	qsort(r.by_id, r.count, sizeof(struct segment *), compare_segments);
-	err = apply_tombstones(&r);
-	if (err == ERR_OK)
-		apply_marks(&r);
-	free(r.marks);
-	segments_unlist(store->segments, r.by_id, r.count);
-	*ret_last = r.last_sequence;
+	if (r->usable > 0)
+		ret->generation = r->checkpoints[0].end.generation;
+	err = ERR_CORRUPT;
+	for (int i = 0; err == ERR_CORRUPT && !r->store->options.rebuild && i < r->usable; i++) {
+		err = try(r, &r->checkpoints[i]);
+		if (err != ERR_OK)
+			continue;
+		ret->newest = r->which[i];
+		ret->horizon = r->replay.horizon;
+		ret->replayed = i > 0 || !all_is_covered(&r->replay);
+	}
+	if (err == ERR_CORRUPT)
+		err = try(r, NULL);
+	ret->last_sequence = r->replay.last_sequence;
+	return err;
+}
+
+enum err recovery_read(struct store *store, bool clean, struct recovery_found *ret, char why[STORE_MESSAGE])
+{
+	struct recovery r = {.store = store, .clean = clean, .why = why, .replay = {.store = store, .parts = 1}};
+	enum err err;
+
+	open_checkpoints(&r);
+	err = read_all(&r, ret);
+	for (int i = 0; i < r.usable; i++)
+		checkpoint_close(&r.checkpoints[i]);
+	free_indexes(&r.replay);
+	free(r.replay.files);
 	return err;
 }
 

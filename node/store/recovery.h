@@ -1,9 +1,9 @@
 /*
  * Starting: from segment files to segments, index and counters.
  *
- * Sealed segments tell their records in their footers. One without a footer is synced, dropped from the page cache and
- * walked (walk.h), so that only what the disk really holds counts. Pieces go into the index first, the higher sequence
- * number winning between records of one key; tombstones are applied after, so their order does not matter. Nothing is
+ * The newest checkpoint that holds says what most segments hold (checkpoint.h); the others are read (replay.h). Sealed
+ * segments tell their records in their footers. One without a footer is synced, dropped from the page cache and walked
+ * (walk.h), so that only what the disk really holds counts. When no checkpoint holds, all footers are read. Nothing is
  * deleted but files that never became segments. Doing it again, or over after being killed, gives the same.
  */
 #ifndef GRANARY_NODE_STORE_RECOVERY_H
@@ -11,9 +11,19 @@
 
 #include "node/store/engine.h"
 
-/* Read all segments into store->segments and store->index; `clean` as SUPER says. *ret_last: the highest sequence
- * number found. ERR_DENIED for a segment of another store, ERR_UNSUPPORTED, ERR_IO; `why` gets a sentence. */
-enum err recovery_read(struct store *store, bool clean, uint64_t *ret_last, char why[STORE_MESSAGE]) WARN_UNUSED;
+/* What the start found, for those who go on from there. */
+struct recovery_found {
+	uint64_t last_sequence; /* the highest that any record has */
+	uint64_t generation;	/* of the newest checkpoint, whether it was of use or not; 0: none */
+	int newest;		/* the file of the one in use; -1: none was */
+	uint64_t horizon;	/* that it reaches to */
+	bool replayed;		/* there was more than it covers */
+};
+
+/* Read all segments into store->segments and a new store->index; `clean` as SUPER says. ERR_DENIED for a segment of
+ * another store, ERR_UNSUPPORTED, ERR_IO; `why` gets a sentence. */
+enum err recovery_read(struct store *store, bool clean, struct recovery_found *ret,
+		       char why[STORE_MESSAGE]) WARN_UNUSED;
 /* Give a footer to what was walked, then account for what is dead. A failure turns the store read-only. */
 void recovery_seal(struct store *store);
 

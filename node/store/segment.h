@@ -132,6 +132,7 @@ struct segment {
 	uint16_t reap_day; /* before this day nothing here expires or leaves the trash; 0: not known */
 	struct segment_bytes bytes;
 	struct segment_trailer trailer; /* once sealed */
+	bool suspect;			/* its footer did not hold: no checkpoint is to cover it */
 	bool drained;			/* compaction copied all that was live in it */
 	uint32_t kept;			/* compaction could not read all of it: its live pieces then, + 1; else 0 */
 	uint64_t reviewed;		/* segments unlinked before its tombstones were last looked at, + 1; 0: never */

@@ -455,6 +455,27 @@ void segments_unlist(struct segments *set, struct segment **list, size_t count)
 	free(list);
 }
 
+bool segments_suspect(struct segments *set, struct segment *segment)
+{
+	bool known;
+
+	pthread_mutex_lock(&set->lock);
+	known = segment->suspect;
+	segment->suspect = true;
+	pthread_mutex_unlock(&set->lock);
+	return !known;
+}
+
+void segments_visit(struct segments *set, void (*each)(void *arg, const struct segment *segment), void *arg)
+{
+	pthread_mutex_lock(&set->lock);
+	for (uint32_t i = 0; i < set->rows; i++) {
+		if (segments_row(set, i) != NULL)
+			each(arg, segments_row(set, i));
+	}
+	pthread_mutex_unlock(&set->lock);
+}
+
 enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret, size_t *ret_count)
 {
 	struct segment_trailer trailer;

@@ -83,9 +83,14 @@ struct segment *segments_find(struct segments *set, enum segment_kind kind, uint
 /* All segments, pinned; give them back with segments_unlist. */
 struct segment **segments_list(struct segments *set, size_t *ret_count);
 void segments_unlist(struct segments *set, struct segment **list, size_t count);
+/* Visit all segments at one moment; `each` must not call the set. */
+void segments_visit(struct segments *set, void (*each)(void *arg, const struct segment *segment), void *arg);
 /* The settled records of a segment, a copy in new memory. ERR_CORRUPT, ERR_IO. */
 enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret,
 			  size_t *ret_count) WARN_UNUSED;
+/* Its footer does not hold. No checkpoint covers it any more, so the next start walks it and writes a new one. False
+ * when that was known. */
+bool segments_suspect(struct segments *set, struct segment *segment);
 /* Sealed, and all records in it have numbers above `sequence`. */
 bool segments_begins_after(struct segments *set, struct segment *segment, uint64_t sequence);
 /* Sealed, and no record in it has a number above `sequence`. */

@@ -16,6 +16,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
+#include "node/store/checkpointer.h"
 #include "node/store/collect.h"
 #include "node/store/compact.h"
 #include "node/store/engine.h"
@@ -187,7 +188,6 @@ static void make_parts(struct store *store)
 		config.segment_size *= 2;
 	config.dirs[SEGMENT_PIECES] = store->pieces_dir;
 	config.dirs[SEGMENT_TRANSFERS] = store->transfers_dir;
-	store->index = index_new(&store->secret);
 	store->segments = segments_new(&config);
 	segments_set_next_id(store->segments, store->super.next_segment);
 }
@@ -234,7 +234,7 @@ static void settle_recovery(struct store *store, const char *dir, bool clean)
 
 static enum err open_parts(struct store *store, const char *dir, char why[STORE_MESSAGE])
 {
-	uint64_t last = 0;
+	struct recovery_found found;
 	enum err err = lock_store(store, why);
 	bool clean;
 
@@ -244,16 +244,18 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 		return err;
 	make_parts(store);
 	clean = store->super.clean;
-	err = recovery_read(store, clean, &last, why);
+	err = recovery_read(store, clean, &found, why);
 	if (err != ERR_OK)
 		return err;
-	if (last + 1 > store->super.sequence && !planted(SEQUENCE_REUSED))
-		store->super.sequence = last + 1;
+	if (found.last_sequence + 1 > store->super.sequence && !planted(SEQUENCE_REUSED))
+		store->super.sequence = found.last_sequence + 1;
 	sequence_set_next(&store->sequence, store->super.sequence);
 	settle_recovery(store, dir, clean);
 	err = damage_load(store);
 	if (err != ERR_OK)
 		return fail(err, why, "%.180s/DAMAGE cannot be read: %s", store->dir, err_text(err));
+	store->short_start = found.newest >= 0;
+	store->checkpointer = checkpointer_new(store, &found);
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);
 	store->collector = collect_new(store);
@@ -270,6 +272,7 @@ static void free_store(struct store *store)
 		store->seam->close(store->seam, store->super_fd);
 	collect_free(store->collector);
 	compact_free(store->compact);
+	checkpointer_free(store->checkpointer);
 	segments_free(store->segments);
 	index_free(store->index);
 	if (store->lock_fd >= 0)
@@ -333,6 +336,8 @@ void store_close(struct store *store)
 	segments_finish(store->segments);
 	keeper_stop(store->keeper);
 	if (!health_failed(&store->health) && segments_all_sealed(store->segments)) {
+		/* Without it the next start takes longer, no more. */
+		(void)!checkpointer_close(store);
 		store->super.clean = true;
 		(void)!store_save_super(store);
 	}
@@ -345,6 +350,24 @@ void store_note_created(struct store *store, uint64_t created)
 
 	while (created > newest && !atomic_compare_exchange_weak(&store->newest, &newest, created))
 		;
+}
+
+enum err store_rebuild(const char *dir, const struct store_options *options, const struct seam *seam,
+		       struct store_space *ret, char why[STORE_MESSAGE])
+{
+	struct store_options anew = *options;
+	struct store *store;
+	enum err err;
+
+	anew.rebuild = true;
+	anew.no_upkeep = true;
+	err = store_open(dir, &anew, seam, &store, why);
+	if (err != ERR_OK)
+		return err;
+	store_space(store, ret);
+	err = store_checkpoint(store);
+	store_close(store);
+	return err == ERR_OK ? ERR_OK : fail(err, why, "cannot write a checkpoint of the index: %s", err_text(err));
 }
 
 bool store_upkeep_step(struct store *store, const char *job)

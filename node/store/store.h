@@ -18,6 +18,8 @@ struct store;
 struct store_upload;
 struct store_reader;
 
+struct store_space;
+
 #define STORE_MESSAGE 256 /* room for a sentence about what went wrong */
 
 /* Make DIR/store for an allocation of so many bytes. segment_size 0: a power of two near allocation / 1000, from
@@ -39,6 +41,7 @@ struct store_options {
 	bool no_upkeep; /* no thread for the work behind the scenes: the caller drives each store_…_step */
 	uint32_t checkpoint_seconds; /* save the index when so much time passed, … */
 	uint64_t checkpoint_records; /* … or so many records were written since; 0: 900 s, a million */
+	bool rebuild; /* make the index anew from the segments, whatever checkpoints say */
 	uint64_t scrub_seconds;	     /* for reading everything once; 0: 30 days, STORE_SCRUB_NEVER: not at all */
 	/* Told now and then how far opening is, in bytes read and in all; NULL: nobody. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
@@ -50,6 +53,14 @@ enum err store_open(const char *dir, const struct store_options *options, const 
 		    char why[STORE_MESSAGE]) WARN_UNUSED;
 /* Commit what is complete, answer it, seal, close. Uploads must have been ended or aborted, readers freed. */
 void store_close(struct store *store);
+
+/* Write a checkpoint of the index now, so that the next start has little to read. A failure does no harm: ERR_FULL,
+ * ERR_IO; ERR_READ_ONLY. */
+enum err store_checkpoint(struct store *store) WARN_UNUSED;
+/* Make the index and the sums anew from the segments alone, and leave a checkpoint of them; on a store that nobody has
+ * open. *ret is what was found. Errors as store_open. */
+enum err store_rebuild(const char *dir, const struct store_options *options, const struct seam *seam,
+		       struct store_space *ret, char why[STORE_MESSAGE]) WARN_UNUSED;
 
 /* One step of this job of the store's upkeep (a name in jobs.c), or of each in turn (NULL), due or not, in the caller's
  * thread; true when there is more to do. Without it a thread of the store's own does them when they are due. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/memory.h"
+#include "node/store/checkpointer.h"
 
 #define READ_MOST (4u << 20) /* in one go, unless a record is larger */
 #define GAP_MOST (64u << 10) /* dead bytes that are read along rather than skipped */
@@ -234,6 +235,8 @@ static bool enter_segment(struct store_check *check, uint64_t *ret_read)
 		take_spans(check, entries, count);
 	else if (check->place.offset == 0)
 		check->counts.footers_bad++;
+	if (err != ERR_OK && segments_suspect(store->segments, check->segment))
+		checkpointer_ask(store);
 	free(entries);
 	return true;
 }
