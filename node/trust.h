@@ -41,7 +41,8 @@ size_t trust_list(struct trust *trust, struct satellite **ret);
 enum err trust_pin(struct trust *trust, const struct address *address, uint64_t chain_id,
 		   const struct address *contract) WARN_UNUSED;
 
-/* All satellites are pinned and of test networks (chain 31337, no contract), and there is at least one. */
+/* All satellites are pinned and of test networks (chain 31337, which a real one refuses to be on), and there is at
+ * least one. */
 bool trust_is_test(struct trust *trust);
 
 #endif

@@ -139,10 +139,10 @@ static void test_what_is_a_test_network(void **state)
 	assert_int_equal(trust_set(f->trust, f->endpoints, 2), ERR_OK);
 	assert_int_equal(trust_pin(f->trust, key_address(f->keys[0]), 31337, &no_contract), ERR_OK);
 	assert_false(trust_is_test(f->trust));
-	assert_int_equal(trust_pin(f->trust, key_address(f->keys[1]), 31337, &no_contract), ERR_OK);
+	assert_int_equal(trust_pin(f->trust, key_address(f->keys[1]), 31337, &contract), ERR_OK);
 	assert_true(trust_is_test(f->trust));
 	assert_int_equal(trust_set(f->trust, f->endpoints, 3), ERR_OK);
-	assert_int_equal(trust_pin(f->trust, key_address(f->keys[2]), 31337, &contract), ERR_OK);
+	assert_int_equal(trust_pin(f->trust, key_address(f->keys[2]), 10, &contract), ERR_OK);
 	assert_false(trust_is_test(f->trust));
 }
 
