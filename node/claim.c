@@ -94,11 +94,17 @@ static enum err read_papers(struct claim_job *job)
 
 	if (err != ERR_OK)
 		return err;
-	if (statement == NULL || tree == NULL) {
-		snprintf(job->why, sizeof(job->why), "claim needs --statement and --tree");
+	if (tree == NULL) {
+		snprintf(job->why, sizeof(job->why),
+			 "claim needs --tree FILE, the tree that the satellite's operator "
+			 "published");
 		return ERR_USAGE;
 	}
-	err = claim_papers_read_statement(job->trust, node, statement, &job->papers, job->why);
+	if (statement == NULL)
+		err = claim_papers_find_statement(job->trust, node, options_dir(job->options), period, &job->papers,
+						  job->why);
+	else
+		err = claim_papers_read_statement(job->trust, node, statement, &job->papers, job->why);
 	if (err == ERR_OK && period != 0 && job->papers.statement.period != period) {
 		snprintf(job->why, sizeof(job->why), "the statement is of %s, not of %s",
 			 period_print(job->papers.statement.period, has), period_print(period, wanted));

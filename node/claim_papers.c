@@ -4,8 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/file.h"
+#include "node/papers.h"
 #include "payments/evidence.h"
 #include "payments/tally.h"
 #include "payments/u256.h"
@@ -94,6 +96,91 @@ enum err claim_papers_read_statement(struct trust *trust, const struct address *
 out:
 	json_decref(json);
 	free(text);
+	return err;
+}
+
+/* What a walk over a satellite's statements finds. */
+struct found {
+	const struct satellite *satellite; /* of the last one found */
+	unsigned satellites;		   /* that have one */
+	struct statement statement;
+	struct signature signature;
+};
+
+static enum err take_found(void *arg, const struct statement *statement, struct bytes signed_statement,
+			   struct bytes sheet)
+{
+	struct found *found = arg;
+
+	(void)sheet;
+	found->statement = *statement;
+	return typed_decode(&typed_statement, signed_statement, &found->statement, &found->signature);
+}
+
+/* The last statement of the period, or of any, that each satellite signed. */
+static enum err search(struct papers *kept, const struct satellite *satellites, size_t count, uint32_t period,
+		       struct found *ret)
+{
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; i < count && err == ERR_OK; i++) {
+		uint32_t to = period;
+
+		if (period == 0)
+			err = papers_last_period(kept, &satellites[i].address, &to);
+		if (err != ERR_OK || to == 0)
+			continue;
+		memset(&ret->statement, 0, sizeof(ret->statement));
+		err = papers_statements(kept, &satellites[i].address, to, to, take_found, ret);
+		if (err != ERR_OK || ret->statement.period == 0)
+			continue;
+		ret->satellite = &satellites[i];
+		ret->satellites++;
+	}
+	return err;
+}
+
+/* Open DIR/papers.db, which is the running node's to make. */
+static enum err open_kept(const char *dir, struct papers **ret, char why[CLAIM_MESSAGE])
+{
+	char *path = file_join(dir, PAPERS_FILE);
+	bool there = file_exists(path);
+
+	free(path);
+	if (there)
+		return papers_open(dir, ret, why);
+	snprintf(why, CLAIM_MESSAGE, "the node has kept no statement yet: name a file with --statement");
+	return ERR_NOT_FOUND;
+}
+
+enum err claim_papers_find_statement(struct trust *trust, const struct address *node, const char *dir, uint32_t period,
+				     struct claim_papers *papers, char why[CLAIM_MESSAGE])
+{
+	struct satellite *satellites = NULL;
+	struct papers *kept = NULL;
+	struct found found = {0};
+	size_t count = trust_list(trust, &satellites);
+	enum err err = open_kept(dir, &kept, why);
+
+	if (err != ERR_OK)
+		goto out;
+	err = search(kept, satellites, count, period, &found);
+	if (err != ERR_OK) {
+		snprintf(why, CLAIM_MESSAGE, "cannot read the node's papers: %s", papers_message(kept));
+	} else if (found.satellites == 0) {
+		snprintf(why, CLAIM_MESSAGE, "the node has no statement%s yet: it fetches them when it settles",
+			 period == 0 ? "" : " of that month");
+		err = ERR_NOT_FOUND;
+	} else if (found.satellites > 1) {
+		snprintf(why, CLAIM_MESSAGE, "several satellites have signed a statement: name one with --satellite");
+		err = ERR_USAGE;
+	} else {
+		err = claim_papers_take(trust, node, &found.statement, &found.satellite->domain, &found.signature,
+					papers, why);
+	}
+out:
+	papers_close(kept);
+	free(satellites);
 	return err;
 }
 

@@ -31,6 +31,10 @@ enum err claim_papers_take(struct trust *trust, const struct address *node, cons
 /* The same from a file: evidence of a Statement (doc/formats.md). ERR_FORMAT, ERR_NOT_FOUND and the like. */
 enum err claim_papers_read_statement(struct trust *trust, const struct address *node, const char *path,
 				     struct claim_papers *papers, char why[CLAIM_MESSAGE]) WARN_UNUSED;
+/* The same from what the node keeps in DIR/papers.db: of that period, or with 0 the last. ERR_NOT_FOUND; ERR_USAGE when
+ * several trusted satellites have one. */
+enum err claim_papers_find_statement(struct trust *trust, const struct address *node, const char *dir, uint32_t period,
+				     struct claim_papers *papers, char why[CLAIM_MESSAGE]) WARN_UNUSED;
 /* Read the tree, an export of the satellite, and find the statement's leaf in it. ERR_CONFLICT when it has none, or
  * one that says otherwise. */
 enum err claim_papers_read_tree(const char *path, struct claim_papers *papers, char why[CLAIM_MESSAGE]) WARN_UNUSED;

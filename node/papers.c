@@ -49,7 +49,7 @@ struct papers {
 
 enum err papers_open(const char *dir, struct papers **ret, char why[PAPERS_MESSAGE])
 {
-	char *path = file_join(dir, "papers.db");
+	char *path = file_join(dir, PAPERS_FILE);
 	struct papers *papers = memory_new(1, sizeof(*papers));
 	enum err err;
 

@@ -17,11 +17,12 @@
 #include "payments/statement.h"
 #include "payments/usage.h"
 
+#define PAPERS_FILE "papers.db" /* in the node's directory */
 #define PAPERS_MESSAGE 256
 
 struct papers;
 
-/* Open or make DIR/papers.db. A sentence goes to `why`. */
+/* Open or make DIR/PAPERS_FILE. A sentence goes to `why`. */
 enum err papers_open(const char *dir, struct papers **ret, char why[PAPERS_MESSAGE]) WARN_UNUSED;
 void papers_close(struct papers *papers);
 /* What the database said about the last failure. */

@@ -118,11 +118,12 @@ def test_arguments(claim, arguments, why):
 
 
 def test_papers_needed(claim):
-    for missing in ("--rpc", "--statement", "--tree"):
+    for missing, status, why in (("--rpc", 2, "--rpc"), ("--tree", 2, "--tree"),
+                                 ("--statement", 1, "has kept no statement yet")):
         command = claim.command("--yes", without=[missing])
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == 2 and missing in done.stderr
-    assert sent_nothing(claim)
+        assert done.returncode == status and why in done.stderr
+    assert sent_nothing(claim) and not (claim.dir / "node" / "papers.db").exists()
 
 
 def papers(claim):
