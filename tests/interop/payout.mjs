@@ -1,58 +1,18 @@
 // Two months of pay on a local chain: the contract of contrib/ethereum, deployed, funded and told its roots by the
 // scripts beside it, and claims made by the installed granary-node against that chain's JSON-RPC on loopback.
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
-import { Contract, JsonRpcProvider, Transaction, Wallet, ZeroHash, parseEther } from 'ethers';
-import ganache from 'ganache';
+import { Transaction, Wallet, ZeroHash, parseEther } from 'ethers';
+import { Chain, chainId, fails, run, works } from './local.mjs';
 import { checkLater, done, equal, match } from './tap.mjs';
-import { contracts } from './ethereum/compile.mjs';
 
-const chainId = 31337;
 const supply = 1_000_000n;
-const dir = mkdtempSync(join(tmpdir(), 'granary-payout-'));
-const owner = Wallet.createRandom();
 const satellite = Wallet.createRandom();
 const typeOf = {
 	Statement: JSON.parse(readFileSync(`${process.env.GRANARY_VECTORS}/typed.json`, 'utf8')).things
 		.find(({ type }) => type === 'Statement').fields.map(({ name, type }) => ({ name, type })),
 };
-
-// Run a program: { status, out, err }.
-function run(program, ...args) {
-	return new Promise((resolve) => {
-		const child = execFile(program, args, { timeout: 60_000 }, (error, out, err) =>
-			resolve({ status: error ? error.code ?? 'killed' : 0, out, err }));
-
-		child.stdin.end();
-	});
-}
-
-function script(name, ...args) {
-	return run(process.execPath, fileURLToPath(new URL(`ethereum/${name}`, import.meta.url)), '--rpc', url, '--key',
-		ownerKey, ...args);
-}
-
-function works({ status, out, err }) {
-	equal(status, 0, err);
-	return out;
-}
-
-function fails({ status, err }, pattern) {
-	equal(status, 1);
-	match(err, pattern);
-	equal(err.trim().split('\n').length, 1);
-}
-
-function save(name, content, mode = 0o644) {
-	const path = join(dir, name);
-
-	writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content), { mode });
-	return path;
-}
 
 // A farmer: its directory as `init` makes it, and its address.
 async function farmer(name) {
@@ -80,7 +40,7 @@ async function statement(name, node, payee, period, cumulative, contract, signer
 		...typeOf,
 	};
 
-	return save(name, {
+	return chain.save(name, {
 		typedData: { types, primaryType: 'Statement', domain, message },
 		signature: await signer.signTypedData(domain, typeOf, message),
 		signer: satellite.address,
@@ -90,26 +50,13 @@ async function statement(name, node, payee, period, cumulative, contract, signer
 function treeOf(name, leaves) {
 	const tree = StandardMerkleTree.of(leaves.map(([payee, units]) => [payee, String(units)]), ['address', 'uint256']);
 
-	save(name, tree.dump());
-	return { tree, path: join(dir, name) };
+	return { tree, path: chain.save(name, tree.dump()) };
 }
 
-function claim({ path }, paper, tree, ...more) {
-	return run('granary-node', 'claim', '--dir', path, '--rpc', url, '--statement', paper, '--tree', tree, '--wait', '30s',
-		...more);
-}
-
-const chain = ganache.server({
-	chain: { hardfork: 'shanghai', chainId, networkId: chainId },
-	logging: { quiet: true },
-	wallet: { accounts: [{ secretKey: owner.privateKey, balance: `0x${parseEther('100').toString(16)}` }] },
-});
-
-await chain.listen(0, '127.0.0.1');
-const url = `http://127.0.0.1:${chain.address().port}`;
-const ownerKey = save('owner', `${owner.privateKey.slice(2)}\n`, 0o600);
-const provider = new JsonRpcProvider(url, chainId, { staticNetwork: true, batchMaxCount: 1, cacheTimeout: -1 });
-const purse = owner.connect(provider);
+const chain = await Chain.start();
+const { dir, owner, provider, purse } = chain;
+const script = (...words) => chain.script(...words);
+const claim = ({ path }, paper, tree, ...more) => chain.claim(path, '--statement', paper, '--tree', tree, ...more);
 const anna = await farmer('anna');
 const bert = await farmer('bert'); // with a payee of its own
 const poor = await farmer('poor'); // that has nothing to pay gas with
@@ -120,16 +67,13 @@ const balanceOf = async (address) => token.balanceOf(address);
 
 await checkLater('the chain gives the farmers some of its coin', async () => {
 	for (const { address } of [anna, bert])
-		await (await purse.sendTransaction({ to: address, value: parseEther('1') })).wait();
+		await chain.giveCoin(address);
 });
 await checkLater('deploy.mjs deploys token and distributor', async () => {
-	const deployed = JSON.parse(works(await script('deploy.mjs', '--test-token', String(supply), '--json')));
-	const made = contracts();
+	const deployed = await chain.deploy(supply);
 
-	contract = deployed.contract;
+	({ contract, token, distributor } = chain);
 	equal(deployed.owner, owner.address);
-	token = new Contract(deployed.token, made.TestToken.abi, provider);
-	distributor = new Contract(contract, made.GranaryDistributor.abi, provider);
 	equal(await distributor.token(), deployed.token);
 	equal(await distributor.root(), ZeroHash);
 	equal(await balanceOf(owner.address), supply * 10n ** 8n);
@@ -220,7 +164,7 @@ await checkLater('a forged, an altered and a foreign statement are refused', asy
 
 	altered.typedData.message.payeeCumulative = '12500000002';
 	fails(await claim(anna, forged, first.path, '--yes'), /the satellite did not sign the statement/);
-	fails(await claim(anna, save('altered.json', altered), first.path, '--yes'), /did not sign/);
+	fails(await claim(anna, chain.save('altered.json', altered), first.path, '--yes'), /did not sign/);
 	fails(await claim(anna, papers.anna1, first.path, '--yes', '--period', '2026-06'), /is of 2026-05, not of 2026-06/);
 });
 await checkLater('a tree that says otherwise than the statement is refused', async () => {
@@ -231,7 +175,7 @@ await checkLater('a tree that says otherwise than the statement is refused', asy
 	broken.tree[0] = `0x${'00'.repeat(32)}`;
 	fails(await claim(anna, papers.anna1, other.path, '--yes'), /the statement of 2026-05 and the tree disagree/);
 	fails(await claim(anna, papers.anna1, without.path, '--yes'), /the tree has no leaf for the statement's payee/);
-	fails(await claim(anna, papers.anna1, save('broken.json', broken), '--yes'), /is no payout tree/);
+	fails(await claim(anna, papers.anna1, chain.save('broken.json', broken), '--yes'), /is no payout tree/);
 	equal(await nonce(), 1);
 });
 await checkLater('the second month pays what came on top, also who claimed nothing before', async () => {
@@ -251,8 +195,7 @@ await checkLater('the second month pays what came on top, also who claimed nothi
 });
 await checkLater('an older tree does not come back by mistake, and only the owner sets roots', async () => {
 	fails(await script('set-root.mjs', '--tree', first.path, '--contract', contract), /older than what was paid/);
-	const call = await run(process.execPath, fileURLToPath(new URL('ethereum/set-root.mjs', import.meta.url)), '--tree',
-		second.path, '--call-data');
+	const call = await script('set-root.mjs', '--tree', second.path, '--call-data');
 
 	equal(works(call).trim(), distributor.interface.encodeFunctionData('setRoot', [second.tree.root]));
 	await distributor.connect(new Wallet(satellite.privateKey, provider)).setRoot.staticCall(ZeroHash).then(
@@ -280,9 +223,8 @@ await checkLater('a chain that is another one, or not there, is told', async () 
 	const elsewhere = await statement('elsewhere.json', anna.address, anna.address, 202606, 20_000_000_000n, anna.address);
 
 	fails(await claim(anna, elsewhere, second.path, '--yes'), /there is no contract at/);
-	await chain.close();
+	await chain.hangUp();
 	fails(await claim(anna, papers.anna2, second.path, '--yes'), /nothing answers there/);
 });
-provider.destroy();
-rmSync(dir, { recursive: true });
+await chain.stop();
 done();

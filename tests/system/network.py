@@ -163,9 +163,9 @@ def free_ports_of(network, count):
 class Satellite(Daemon):
     program = "granary-satellite"
 
-    def init(self, redundancy):
+    def init(self, redundancy, *options):
         self.command("init", "--test-network", "--redundancy", redundancy, "--listen", f"127.0.0.1:{self.port}",
-                     "--http", f"127.0.0.1:{self.http_port}")
+                     "--http", f"127.0.0.1:{self.http_port}", *options)
 
     def online(self):
         return [n for n in self.json("nodes")["nodes"] if n["online"]]
@@ -178,10 +178,10 @@ class Satellite(Daemon):
 class Node(Daemon):
     program = "granary-node"
 
-    def init(self, satellites, allocate="2GB"):
+    def init(self, satellites, allocate="2GB", options=()):
         trusted = [word for s in satellites for word in ("--satellite", s.endpoint)]
         self.command("init", *trusted, "--allocate", allocate, "--listen", f"127.0.0.1:{self.port}",
-                     "--http", f"127.0.0.1:{self.http_port}")
+                     "--http", f"127.0.0.1:{self.http_port}", *options)
 
 
 class Client:
@@ -206,9 +206,9 @@ class Client:
 
 
 class Network:
-    """One satellite and `nodes` nodes, running and acquainted with each other."""
+    """One satellite, given `options`, and `nodes` nodes, running and acquainted with each other."""
 
-    def __init__(self, directory, nodes=10, redundancy="4/5/6/8", wrapper=(), start=True):
+    def __init__(self, directory, nodes=10, redundancy="4/5/6/8", wrapper=(), start=True, options=()):
         self.dir = directory
         self.wrapper = list(wrapper)
         self.clock = Path(directory) / "clock"
@@ -218,7 +218,7 @@ class Network:
         self.ports = None
         self.nodes = []
         self.satellite = Satellite(self, "satellite")
-        self.satellite.init(redundancy)
+        self.satellite.init(redundancy, *options)
         self.satellite.start()
         for _ in range(nodes):
             self.add_node(start=start)
