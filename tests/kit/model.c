@@ -131,9 +131,9 @@ void model_guess(struct model *model, const struct step *step)
 }
 
 /* Where the piece is, without reading it, which would take it out of the trash. Damage shows when it is read. */
-static bool is_trashed(struct store *store, uint32_t number)
+static bool is_trashed(struct store *store, uint32_t piece)
 {
-	struct store_key key = pieces_key(number);
+	struct store_key key = pieces_key(piece);
 	struct located found;
 
 	if (store_locate(store, &key, LOCATE_CORE, &found, NULL) != ERR_OK)
@@ -146,11 +146,12 @@ static bool is_trashed(struct store *store, uint32_t number)
 static enum err match(const struct model *model, struct store *store, uint32_t number, struct model_state *ret)
 {
 	const struct model_key *key = &model->keys[number];
-	bool trashed = is_trashed(store, number);
+	uint32_t piece = model->first + number;
+	bool trashed = is_trashed(store, piece);
 
 	for (uint32_t i = 0; i < key->count; i++) {
 		struct model_state state = key->states[i];
-		enum err err = pieces_check(store, number, state.version, state.len);
+		enum err err = pieces_check(store, piece, state.version, state.len);
 
 		if (err == (state.version == 0 ? ERR_NOT_FOUND : ERR_OK) && state.trashed == trashed) {
 			*ret = state;
@@ -160,6 +161,13 @@ static enum err match(const struct model *model, struct store *store, uint32_t n
 			return err;
 	}
 	return ERR_CONFLICT;
+}
+
+enum err model_read(const struct model *model, struct store *store, uint32_t number)
+{
+	struct model_state ignored;
+
+	return match(model, store, number, &ignored);
 }
 
 static bool check_key(struct model *model, struct store *store, uint32_t number)
@@ -178,10 +186,12 @@ static bool check_key(struct model *model, struct store *store, uint32_t number)
 	return true;
 }
 
+/* What was seen of the models that share a store. */
 struct seen {
-	bool transfers[WORKLOAD_TRANSFERS];
-	bool pieces[WORKLOAD_KEYS];
-	struct model *model;
+	struct model *models;
+	size_t count;
+	bool (*transfers)[WORKLOAD_TRANSFERS];
+	bool (*pieces)[WORKLOAD_KEYS];
 	uint64_t last;
 };
 
@@ -191,10 +201,14 @@ static bool see_transfer(void *arg, const struct store_transfer *transfer)
 	uint32_t number = get_be32(transfer->allocation.serial.b);
 
 	if (transfer->sequence <= seen->last)
-		return flawed(seen->model, "the transfers are not in order");
+		return flawed(seen->models, "the transfers are not in order");
 	seen->last = transfer->sequence;
-	if (transfer->allocation.action == ACTION_GET && number < WORKLOAD_TRANSFERS)
-		seen->transfers[number] = true;
+	for (size_t i = 0; i < seen->count && transfer->allocation.action == ACTION_GET; i++) {
+		uint32_t at = number - seen->models[i].first;
+
+		if (at < WORKLOAD_TRANSFERS)
+			seen->transfers[i][at] = true;
+	}
 	return true;
 }
 
@@ -202,40 +216,53 @@ static bool see_piece(void *arg, const struct store_key *key, uint64_t size)
 {
 	struct seen *seen = arg;
 
-	for (uint32_t i = 0; i < WORKLOAD_KEYS; i++) {
-		const struct model_state *state = &seen->model->keys[i].states[0];
-		struct store_key expected;
+	for (size_t i = 0; i < seen->count * WORKLOAD_KEYS; i++) {
+		struct model *model = &seen->models[i / WORKLOAD_KEYS];
+		uint32_t number = (uint32_t)(i % WORKLOAD_KEYS);
+		const struct model_state *state = &model->keys[number].states[0];
+		struct store_key expected = pieces_key(model->first + number);
 
-		if (state->version == 0)
-			continue;
-		expected = pieces_key(i);
 		if (!bytes32_equal(&expected.piece, &key->piece))
 			continue;
-		if (seen->pieces[i] || size != state->len)
-			return flawed(seen->model, "key %u is listed twice, or with a wrong size", i);
-		seen->pieces[i] = true;
+		if (state->version == 0 || size != state->len || seen->pieces[i / WORKLOAD_KEYS][number])
+			return flawed(seen->models, "key %u is listed twice, or should not be", number);
+		seen->pieces[i / WORKLOAD_KEYS][number] = true;
 		return true;
 	}
-	return flawed(seen->model, "a piece of %llu bytes is listed that nobody put", (unsigned long long)size);
+	return flawed(seen->models, "a piece of %llu bytes is listed that nobody put", (unsigned long long)size);
 }
 
-static bool check_lists(struct model *model, struct store *store, const bool transfers[WORKLOAD_TRANSFERS])
+static bool check_seen(const struct seen *seen, const struct model *model, const bool *transfers)
 {
-	struct seen seen = {.model = model};
+	size_t which = (size_t)(model - seen->models);
 
-	if (store_each(store, see_piece, &seen) != ERR_OK)
-		return flawed(model, "the pieces cannot be listed");
 	for (uint32_t i = 0; i < WORKLOAD_KEYS; i++) {
-		if (model->keys[i].states[0].version != 0 && !seen.pieces[i])
-			return flawed(model, "key %u is not listed", i);
+		if (model->keys[i].states[0].version != 0 && !seen->pieces[which][i])
+			return flawed(seen->models, "key %u is not listed", i);
 	}
-	if (store_transfers_each(store, 0, 0, see_transfer, &seen) != ERR_OK)
-		return flawed(model, "the transfers cannot be listed");
 	for (uint32_t i = 0; i < WORKLOAD_TRANSFERS; i++) {
-		if (transfers[i] && !seen.transfers[i])
-			return flawed(model, "transfer %u is lost", i);
+		if (transfers[i] && !seen->transfers[which][i])
+			return flawed(seen->models, "transfer %u is lost", i);
 	}
 	return true;
+}
+
+/* `transfers` NULL: the durable ones of each. */
+static bool check_lists(struct model *models, size_t count, struct store *store, const bool *transfers)
+{
+	struct seen seen = {.models = models, .count = count};
+	bool fine;
+
+	seen.transfers = memory_new(count, sizeof(*seen.transfers));
+	seen.pieces = memory_new(count, sizeof(*seen.pieces));
+	fine = store_each(store, see_piece, &seen) == ERR_OK || flawed(models, "the pieces cannot be listed");
+	if (fine && store_transfers_each(store, 0, 0, see_transfer, &seen) != ERR_OK)
+		fine = flawed(models, "the transfers cannot be listed");
+	for (size_t i = 0; fine && i < count; i++)
+		fine = check_seen(&seen, &models[i], transfers != NULL ? transfers : models[i].durable);
+	free(seen.transfers);
+	free(seen.pieces);
+	return fine && models->flaw[0] == '\0';
 }
 
 struct names {
@@ -278,12 +305,12 @@ struct sums {
 	uint64_t live, pieces, trash, trashed;
 };
 
-static struct sums sums_of(const struct model *model)
+static struct sums sums_of(const struct model *models, size_t count)
 {
 	struct sums sums = {0, 0, 0, 0};
 
-	for (uint32_t i = 0; i < WORKLOAD_KEYS; i++) {
-		const struct model_state *state = &model->keys[i].states[0];
+	for (size_t i = 0; i < count * WORKLOAD_KEYS; i++) {
+		const struct model_state *state = &models[i / WORKLOAD_KEYS].keys[i % WORKLOAD_KEYS].states[0];
 
 		if (state->trashed) {
 			sums.trash += state->len;
@@ -299,6 +326,7 @@ static struct sums sums_of(const struct model *model)
 /* What the store counts, and what the disk says. */
 struct measured {
 	struct store_space space;
+	struct store_scan scan;
 	uint64_t files;
 };
 
@@ -306,16 +334,18 @@ static bool measure(struct model *model, struct store *store, struct measured *r
 {
 	segments_wait_idle(store->segments);
 	store_space(store, &ret->space);
+	if (store_scan(store, &ret->scan) != ERR_OK)
+		return flawed(model, "the disk cannot be counted");
 	ret->files = 0;
 	return add_files(model, store, store->pieces_dir, &ret->files) &&
 	       add_files(model, store, store->transfers_dir, &ret->files);
 }
 
-static bool check_sums(struct model *model, const struct measured *measured)
+static bool check_sums(struct model *model, size_t count, const struct measured *measured)
 {
 	const struct store_space *space = &measured->space;
 	uint64_t all = space->live + space->trash + space->dead + space->overhead + space->reserved + space->free;
-	struct sums sums = sums_of(model);
+	struct sums sums = sums_of(model, count);
 
 	if (space->live != sums.live || space->pieces != sums.pieces)
 		return flawed(model, "%llu pieces of %llu bytes are there, %llu of %llu are counted",
@@ -325,28 +355,48 @@ static bool check_sums(struct model *model, const struct measured *measured)
 		return flawed(model, "%llu pieces of %llu bytes are in the trash, %llu of %llu are counted",
 			      (unsigned long long)sums.trashed, (unsigned long long)sums.trash,
 			      (unsigned long long)space->trashed, (unsigned long long)space->trash);
+	if (space->live != measured->scan.live || space->dead != measured->scan.dead ||
+	    space->overhead != measured->scan.overhead || space->trash != measured->scan.trash ||
+	    measured->scan.bytes != measured->files)
+		return flawed(model, "the disk has %llu live, %llu dead, %llu overhead, not %llu, %llu, %llu",
+			      (unsigned long long)measured->scan.live, (unsigned long long)measured->scan.dead,
+			      (unsigned long long)measured->scan.overhead, (unsigned long long)space->live,
+			      (unsigned long long)space->dead, (unsigned long long)space->overhead);
 	if (all != measured->files)
 		return flawed(model, "%llu bytes are accounted for, the files have %llu", (unsigned long long)all,
 			      (unsigned long long)measured->files);
 	return true;
 }
 
-bool model_check(struct model *model, struct store *store, const bool transfers[WORKLOAD_TRANSFERS])
+static bool check(struct model *models, size_t count, struct store *store, const bool *transfers)
 {
 	struct measured before, after;
 
-	if (!measure(model, store, &before))
+	if (!measure(models, store, &before))
 		return false;
-	for (uint32_t key = 0; key < WORKLOAD_KEYS; key++) {
-		if (!check_key(model, store, key))
-			return false;
+	for (size_t i = 0; i < count * WORKLOAD_KEYS; i++) {
+		struct model *model = &models[i / WORKLOAD_KEYS];
+
+		if (!check_key(model, store, (uint32_t)(i % WORKLOAD_KEYS)))
+			return flawed(models, "%s", model->flaw);
 	}
-	if (!check_sums(model, &before))
+	if (!check_sums(models, count, &before))
 		return false;
 	committer_flush(store->committer);
-	for (uint32_t key = 0; key < WORKLOAD_KEYS; key++)
-		model->keys[key].states[0].trashed = false;
-	return measure(model, store, &after) && check_sums(model, &after) && check_lists(model, store, transfers);
+	for (size_t i = 0; i < count * WORKLOAD_KEYS; i++)
+		models[i / WORKLOAD_KEYS].keys[i % WORKLOAD_KEYS].states[0].trashed = false;
+	return measure(models, store, &after) && check_sums(models, count, &after) &&
+	       check_lists(models, count, store, transfers);
+}
+
+bool model_check(struct model *model, struct store *store, const bool transfers[WORKLOAD_TRANSFERS])
+{
+	return check(model, 1, store, transfers);
+}
+
+bool model_check_all(struct model *models, size_t count, struct store *store)
+{
+	return check(models, count, store, NULL);
 }
 
 void play_init(struct play *play, const char *dir, const struct seam *seam, struct model *model)
@@ -395,8 +445,7 @@ static bool ignore_transfer(void *arg, const struct store_transfer *transfer)
 /* Whatever it shows now it may not show after a crash, so nothing is settled but that it is one of its states. */
 static enum err read_key(struct play *play, uint32_t key)
 {
-	struct model_state ignored;
-	enum err err = match(play->model, play->store, key, &ignored);
+	enum err err = model_read(play->model, play->store, key);
 
 	committer_flush(play->store->committer); /* it may be on its way out of the trash */
 	return err;
@@ -415,29 +464,30 @@ static enum err compact(struct store *store)
 static enum err act(struct play *play, const struct step *step)
 {
 	struct store *store = play->store;
+	uint32_t number = play->model->first + step->key;
 
 	switch (step->verb) {
 	case STEP_PUT:
-		return pieces_put(store, step->key, step->version, step->len, step->limit);
+		return pieces_put(store, number, step->version, step->len, step->limit);
 	case STEP_GET:
 		return read_key(play, step->key);
 	case STEP_DELETE:
-		return pieces_delete(store, step->key);
+		return pieces_delete(store, number);
 	case STEP_TRASH:
-		return pieces_trash(store, step->key);
+		return pieces_trash(store, number);
 	case STEP_RESTORE:
-		return pieces_restore(store, step->key);
+		return pieces_restore(store, number);
 	case STEP_ABORT:
-		return pieces_abort(store, step->key, step->len, step->limit == 0 ? step->len : step->limit);
+		return pieces_abort(store, number, step->len, step->limit == 0 ? step->len : step->limit);
 	case STEP_HOLD:
-		return pieces_hold(store, step->key, step->len, step->limit == 0 ? step->len : step->limit,
+		return pieces_hold(store, number, step->len, step->limit == 0 ? step->len : step->limit,
 				   &play->held);
 	case STEP_DROP:
 		store_put_abort(play->held);
 		play->held = NULL;
 		return ERR_OK;
 	case STEP_TRANSFER:
-		return pieces_transfer(store, step->key, step->len);
+		return pieces_transfer(store, number, step->len);
 	case STEP_FLUSH:
 		return store_transfers_each(store, 0, 0, ignore_transfer, NULL);
 	case STEP_COMPACT:
@@ -479,7 +529,7 @@ enum err play_take(struct play *play, const struct step *step)
 	model_note(play->model, step, err, play->settled);
 	play->now = NULL;
 	pthread_mutex_unlock(&play->lock);
-	if (play->store != NULL)
+	if (play->store != NULL && !play->restless)
 		segments_wait_idle(play->store->segments);
 	return err;
 }

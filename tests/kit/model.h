@@ -29,6 +29,7 @@ struct model_key {
 };
 
 struct model {
+	uint32_t first; /* number of the piece behind key 0, and of transfer 0 */
 	struct model_key keys[WORKLOAD_KEYS];
 	bool written[WORKLOAD_TRANSFERS]; /* transfers that survive the process */
 	bool durable[WORKLOAD_TRANSFERS]; /* … and the power */
@@ -41,9 +42,15 @@ void model_init(struct model *model);
 void model_note(struct model *model, const struct step *step, enum err err, bool settled);
 /* A step of which nobody heard how it ended. */
 void model_guess(struct model *model, const struct step *step);
+/* Read the key: ERR_OK when it shows one of its states, ERR_CONFLICT when it shows something else, and what the store
+ * says when it cannot be read. */
+enum err model_read(const struct model *model, struct store *store, uint32_t key) WARN_UNUSED;
 /* The whole store, at rest: all keys, no others, the transfers, and the sums of space. Reading takes pieces out of the
  * trash, so afterwards it is empty. */
 bool model_check(struct model *model, struct store *store, const bool transfers[WORKLOAD_TRANSFERS]);
+/* The same of a store that several models share, each with pieces of its own; all with their durable transfers. The
+ * flaw goes to the first. */
+bool model_check_all(struct model *models, size_t count, struct store *store);
 
 /* A store at work. */
 struct play {
@@ -55,6 +62,8 @@ struct play {
 	struct model *model;
 	pthread_mutex_t lock;	/* of the model and `now`, for whoever looks on from another thread */
 	const struct step *now; /* under way */
+	void *arg;		/* the caller's */
+	bool restless;		/* do not wait for the store's threads after each step */
 	bool settled;		/* the step before went well, and the store is still whole: see model_note */
 	char why[STORE_MESSAGE];
 };
@@ -66,7 +75,7 @@ void play_end(struct play *play);
 enum err play_make(struct play *play) WARN_UNUSED;
 enum err play_open(struct play *play) WARN_UNUSED;
 void play_close(struct play *play);
-/* Take a step and note what came of it. After a step the threads of the store are at rest. */
+/* Take a step and note what came of it. After a step the threads of the store are at rest, unless `restless`. */
 enum err play_take(struct play *play, const struct step *step);
 /* What must hold if everything stopped at this moment: the step under way may have happened or not. */
 void play_moment(struct play *play, struct model *ret);

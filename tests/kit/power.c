@@ -1,6 +1,7 @@
 /* What the disk may hold after the power went: an image starts from what is durable and takes some pending changes. */
 #include <stdlib.h>
 
+#include "common/memory.h"
 #include "common/random.h"
 #include "tests/kit/fault_private.h"
 
@@ -83,6 +84,20 @@ static void copy_names(struct names *to, const struct names *from)
 		fault_set_name(to, from->list[i].path, from->list[i].file);
 }
 
+/* Nobody can open a file without a name any more. */
+static void forget_nameless(struct fault *image)
+{
+	bool *named = memory_new(image->file_count + 1, sizeof(*named));
+
+	for (size_t i = 0; i < image->now.count; i++)
+		named[image->now.list[i].file] = true;
+	for (size_t i = 0; i < image->file_count; i++) {
+		if (!named[i])
+			disk_free(&image->files[i].now);
+	}
+	free(named);
+}
+
 struct fault *fault_image(const struct fault *fault, enum fault_keep keep, uint64_t seed)
 {
 	struct fault *image = fault_new(fault->capacity);
@@ -106,6 +121,7 @@ struct fault *fault_image(const struct fault *fault, enum fault_keep keep, uint6
 			apply_change(fault, image, &fault->changes[i], keep, &dice);
 	}
 	drop_orphans(image);
+	forget_nameless(image);
 	copy_names(&image->safe, &image->now);
 	for (size_t i = 0; i < image->file_count; i++)
 		disk_copy(&image->files[i].safe, &image->files[i].now);

@@ -1,18 +1,6 @@
 /* Steps drawn by weight, with the pieces that would be there kept in mind. */
 #include "tests/kit/workload.h"
 
-#include <stdbool.h>
-
-#include "common/random.h"
-
-struct draw {
-	struct random_stream dice;
-	enum { ABSENT, LIVE, TRASHED } keys[WORKLOAD_KEYS];
-	uint32_t versions[WORKLOAD_KEYS];
-	uint32_t transfers;
-	bool held;
-};
-
 static const struct {
 	const char *name;
 	unsigned weight; /* of a hundred and something, when it makes sense */
@@ -38,42 +26,42 @@ const char *workload_verb_name(enum verb verb)
 	return verbs[verb].name;
 }
 
-static uint32_t below(struct draw *draw, uint32_t bound)
+static uint32_t below(struct workload *workload, uint32_t bound)
 {
-	return (uint32_t)random_stream_below(&draw->dice, bound);
+	return (uint32_t)random_stream_below(&workload->dice, bound);
 }
 
 /* Most are small, some at the edges, a few larger than a segment. */
-static uint32_t draw_len(struct draw *draw)
+static uint32_t draw_len(struct workload *workload)
 {
-	switch (below(draw, 16)) {
+	switch (below(workload, 16)) {
 	case 0:
 		return 0;
 	case 1:
-		return 65536 + below(draw, 2);
+		return 65536 + below(workload, 2);
 	case 2:
-		return 32767 + below(draw, 3);
+		return 32767 + below(workload, 3);
 	case 3:
 	case 4:
-		return 65536 + below(draw, 300000);
+		return 65536 + below(workload, 300000);
 	case 5:
-		return below(draw, 8) == 0 ? 1000000 + below(draw, 400000) : below(draw, 200000);
+		return below(workload, 8) == 0 ? 1000000 + below(workload, 400000) : below(workload, 200000);
 	case 6:
 	case 7:
 	case 8:
-		return below(draw, 65536);
+		return below(workload, 65536);
 	default:
-		return below(draw, 5000);
+		return below(workload, 5000);
 	}
 }
 
-static enum verb draw_verb(struct draw *draw)
+static enum verb draw_verb(struct workload *workload)
 {
 	uint32_t sum = 0, at;
 
 	for (size_t i = 0; i < VERBS; i++)
 		sum += verbs[i].weight;
-	at = below(draw, sum);
+	at = below(workload, sum);
 	for (size_t i = 0; i < VERBS; i++) {
 		if (at < verbs[i].weight)
 			return (enum verb)i;
@@ -83,74 +71,74 @@ static enum verb draw_verb(struct draw *draw)
 }
 
 /* A key in this state; any, when there is none such. */
-static uint32_t draw_key(struct draw *draw, int state)
+static uint32_t draw_key(struct workload *workload, int state)
 {
-	uint32_t key = below(draw, WORKLOAD_KEYS);
+	uint32_t key = below(workload, WORKLOAD_KEYS);
 
 	for (uint32_t i = 0; i < WORKLOAD_KEYS; i++) {
-		if ((int)draw->keys[(key + i) % WORKLOAD_KEYS] == state)
+		if ((int)workload->keys[(key + i) % WORKLOAD_KEYS] == state)
 			return (key + i) % WORKLOAD_KEYS;
 	}
 	return key;
 }
 
 /* An upload of some key that is not there; a third of them reserve more than they use. */
-static struct step draw_upload(struct draw *draw, enum verb verb)
+static struct step draw_upload(struct workload *workload, enum verb verb)
 {
-	struct step step = {verb, draw_key(draw, ABSENT), 0, draw_len(draw), 0};
+	struct step step = {verb, draw_key(workload, WORKLOAD_ABSENT), 0, draw_len(workload), 0};
 
 	/* Of an upload given up the head was written already, and not yet of one that has its room then. */
 	if (verb == STEP_ABORT)
-		step.len = 65537 + below(draw, 300000);
-	else if (verb == STEP_HOLD && below(draw, 2) == 0)
-		step.len = below(draw, 5000);
-	if (below(draw, 3) == 0)
-		step.limit = step.len + below(draw, 100000);
+		step.len = 65537 + below(workload, 300000);
+	else if (verb == STEP_HOLD && below(workload, 2) == 0)
+		step.len = below(workload, 5000);
+	if (below(workload, 3) == 0)
+		step.limit = step.len + below(workload, 100000);
 	if (verb == STEP_PUT) {
-		step.version = ++draw->versions[step.key];
-		draw->keys[step.key] = LIVE;
+		step.version = ++workload->versions[step.key];
+		workload->keys[step.key] = WORKLOAD_LIVE;
 	}
 	return step;
 }
 
-static struct step draw_step(struct draw *draw)
+struct step workload_next(struct workload *workload)
 {
-	struct step step = {draw_verb(draw), 0, 0, 0, 0};
+	struct step step = {draw_verb(workload), 0, 0, 0, 0};
 
 	switch (step.verb) {
 	case STEP_PUT:
 	case STEP_ABORT:
-		return draw_upload(draw, step.verb);
+		return draw_upload(workload, step.verb);
 	case STEP_HOLD:
 	case STEP_DROP:
-		step = draw->held ? (struct step){STEP_DROP, 0, 0, 0, 0} : draw_upload(draw, STEP_HOLD);
-		draw->held = !draw->held;
+		step = workload->held ? (struct step){STEP_DROP, 0, 0, 0, 0} : draw_upload(workload, STEP_HOLD);
+		workload->held = !workload->held;
 		break;
 	case STEP_GET:
-		step.key = below(draw, WORKLOAD_KEYS);
-		if (draw->keys[step.key] == TRASHED)
-			draw->keys[step.key] = LIVE;
+		step.key = below(workload, WORKLOAD_KEYS);
+		if (workload->keys[step.key] == WORKLOAD_TRASHED)
+			workload->keys[step.key] = WORKLOAD_LIVE;
 		break;
 	case STEP_DELETE:
-		step.key = draw_key(draw, below(draw, 4) == 0 ? TRASHED : LIVE);
-		draw->keys[step.key] = ABSENT;
+		step.key = draw_key(workload, below(workload, 4) == 0 ? WORKLOAD_TRASHED : WORKLOAD_LIVE);
+		workload->keys[step.key] = WORKLOAD_ABSENT;
 		break;
 	case STEP_TRASH:
-		step.key = draw_key(draw, LIVE);
-		if (draw->keys[step.key] == LIVE)
-			draw->keys[step.key] = TRASHED;
+		step.key = draw_key(workload, WORKLOAD_LIVE);
+		if (workload->keys[step.key] == WORKLOAD_LIVE)
+			workload->keys[step.key] = WORKLOAD_TRASHED;
 		break;
 	case STEP_RESTORE:
-		step.key = draw_key(draw, TRASHED);
-		if (draw->keys[step.key] == TRASHED)
-			draw->keys[step.key] = LIVE;
+		step.key = draw_key(workload, WORKLOAD_TRASHED);
+		if (workload->keys[step.key] == WORKLOAD_TRASHED)
+			workload->keys[step.key] = WORKLOAD_LIVE;
 		break;
 	case STEP_TRANSFER:
-		step.key = draw->transfers++ % WORKLOAD_TRANSFERS;
-		step.len = draw->transfers;
+		step.key = workload->transfers++ % WORKLOAD_TRANSFERS;
+		step.len = workload->transfers;
 		break;
 	case STEP_RESTART:
-		draw->held = false;
+		workload->held = false;
 		break;
 	case STEP_COMPACT:
 	case STEP_UPKEEP:
@@ -160,13 +148,19 @@ static struct step draw_step(struct draw *draw)
 	return step;
 }
 
+void workload_begin(struct workload *workload, uint64_t seed)
+{
+	*workload = (struct workload){.held = false};
+	random_stream_init(&workload->dice, bytes_of(&seed, sizeof(seed)));
+}
+
 void workload_draw(uint64_t seed, struct step *steps, size_t count)
 {
-	struct draw draw = {.held = false};
+	struct workload workload;
 
-	random_stream_init(&draw.dice, bytes_of(&seed, sizeof(seed)));
+	workload_begin(&workload, seed);
 	for (size_t i = 0; i < count; i++)
-		steps[i] = draw_step(&draw);
-	if (draw.held)
+		steps[i] = workload_next(&workload);
+	if (workload.held)
 		steps[count - 1] = (struct step){STEP_DROP, 0, 0, 0, 0};
 }

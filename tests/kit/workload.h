@@ -8,8 +8,7 @@
 #ifndef GRANARY_TESTS_KIT_WORKLOAD_H
 #define GRANARY_TESTS_KIT_WORKLOAD_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "common/random.h"
 
 #define WORKLOAD_KEYS 48
 #define WORKLOAD_TRANSFERS 32
@@ -38,7 +37,16 @@ struct step {
 	uint32_t limit; /* of an upload, 0: len */
 };
 
-/* Draw `count` steps. Ends with nothing held. */
+struct workload {
+	struct random_stream dice;
+	enum { WORKLOAD_ABSENT, WORKLOAD_LIVE, WORKLOAD_TRASHED } keys[WORKLOAD_KEYS];
+	uint32_t versions[WORKLOAD_KEYS];
+	uint32_t transfers;
+	bool held;
+};
+void workload_begin(struct workload *workload, uint64_t seed);
+struct step workload_next(struct workload *workload);
+/* The first `count` steps of a workload, with nothing held at the end. */
 void workload_draw(uint64_t seed, struct step *steps, size_t count);
 const char *workload_verb_name(enum verb verb);
 
