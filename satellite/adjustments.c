@@ -20,6 +20,8 @@ enum err adjustments_add(struct database *db, const struct adjustment *adjustmen
 	struct query *q;
 	enum err err = check_open(db, adjustment->period);
 
+	if (err == ERR_OK && adjustment->period > month_period(adjustment->at))
+		err = ERR_EARLY;
 	if (err != ERR_OK)
 		return err;
 	random_bytes(id.b, sizeof(id.b));

@@ -18,7 +18,7 @@ struct adjustment {
 	const char *note;
 };
 
-/* Inside a transaction. ERR_EXPIRED: the month is closed. */
+/* Inside a transaction. ERR_EXPIRED: the month is closed; ERR_EARLY: it has not begun at adjustment->at. */
 enum err adjustments_add(struct database *db, const struct adjustment *adjustment) WARN_UNUSED;
 /* Add a node's of a month to that; *ret_deductions is their sum of those. */
 enum err adjustments_apply(struct database *db, const struct address *node, uint32_t period, struct month *month,

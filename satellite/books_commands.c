@@ -175,6 +175,8 @@ int commands_payout_adjust(struct options *options)
 		opened_explain(&opened, err, "");
 		if (err == ERR_EXPIRED)
 			snprintf(opened.why, sizeof(opened.why), "that month is closed: name a later --period");
+		else if (err == ERR_EARLY)
+			snprintf(opened.why, sizeof(opened.why), "that month has not begun: name an earlier --period");
 	}
 	return opened_end(&opened, err);
 }

@@ -90,6 +90,13 @@ static void print_balances(const struct balances *balances)
 	}
 }
 
+static void print_balances_csv(const struct balances *balances)
+{
+	printf("account,balance\n");
+	for (unsigned i = 1; i < LEDGER_ACCOUNTS; i++)
+		printf("%s,%lld\n", ledger_account_name(i), (long long)balances->by_account[i]);
+}
+
 static void print_entries(const json_t *entries, bool csv)
 {
 	size_t i;
@@ -146,8 +153,10 @@ int commands_ledger_show(struct options *options)
 	}
 	if (err == ERR_OK && option_flag(options, "json")) {
 		print_as_json(&balances);
-	} else if (err == ERR_OK && option_flag(options, "csv")) {
+	} else if (err == ERR_OK && option_flag(options, "csv") && balances.node != NULL) {
 		print_entries(balances.entries, true);
+	} else if (err == ERR_OK && option_flag(options, "csv")) {
+		print_balances_csv(&balances);
 	} else if (err == ERR_OK) {
 		if (balances.node != NULL)
 			print_entries(balances.entries, false);

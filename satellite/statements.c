@@ -156,21 +156,3 @@ enum err statements_load(struct database *db, struct closing *closing, size_t *r
 	free(sheet);
 	return err;
 }
-
-enum err statements_get(struct database *db, const struct address *node, uint32_t period, struct query **ret_query,
-			struct stored_statement *ret)
-{
-	struct query *q =
-		database_query(db, "SELECT period, signed, lines FROM statements WHERE node = $node AND period "
-				   "= $period");
-	enum err err;
-
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-	query_int(q, "period", period);
-	err = query_one(q);
-	if (err != ERR_OK)
-		return err;
-	*ret = (struct stored_statement){(uint32_t)query_get_int(q, 0), query_get_bytes(q, 1), query_get_bytes(q, 2)};
-	*ret_query = q;
-	return ERR_OK;
-}

@@ -12,14 +12,4 @@ enum err statements_store(struct database *db, const struct desk *desk, uint64_t
 /* Read a closed month back, in closing->stretch.period, by address. *room is that of closing->stubs. */
 enum err statements_load(struct database *db, struct closing *closing, size_t *room) WARN_UNUSED;
 
-/* A statement as it is stored. Views live until the next call. */
-struct stored_statement {
-	uint32_t period;
-	struct bytes signed_statement; /* wire form of a signed Statement */
-	struct bytes sheet;
-};
-/* A node's of a period. ERR_NOT_FOUND. The caller resets *ret_query when it has read the views. */
-enum err statements_get(struct database *db, const struct address *node, uint32_t period, struct query **ret_query,
-			struct stored_statement *ret) WARN_UNUSED;
-
 #endif

@@ -113,11 +113,6 @@ enum err storage_begin_object(struct database *db, const struct bytes32 *version
 	return book(db, &(struct booking){SUM_BEGINNING(OF_OBJECT), LIST_BEGINNING(OF_OBJECT), .key = version});
 }
 
-enum err storage_begin_piece(struct database *db, const struct address *node, const struct bytes32 *piece)
-{
-	return book(db, &(struct booking){SUM_BEGINNING(OF_PIECE), LIST_BEGINNING(OF_PIECE), node, piece, false, 0});
-}
-
 enum err storage_end_segment(struct database *db, const struct bytes32 *segment, uint64_t at)
 {
 	return book(db, &(struct booking){SUM_ENDING(OF_SEGMENT), LIST_ENDING(OF_SEGMENT), NULL, segment, true, at});

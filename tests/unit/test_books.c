@@ -10,7 +10,10 @@
 
 #include <cmocka.h>
 
+#include "common/random.h"
 #include "payments/u256.h"
+#include "satellite/adjustments.h"
+#include "satellite/audits.h"
 #include "satellite/books_check.h"
 #include "satellite/closing.h"
 #include "satellite/deleter.h"
@@ -24,6 +27,7 @@
 #define DAY UINT64_C(86400)
 #define TOKEN UINT64_C(100000000)
 #define COMPLAINTS 4096
+#define LIFE_OBJECTS 100
 
 struct fixture {
 	struct office office;
@@ -126,6 +130,7 @@ static void live_two_months(struct fixture *f)
 	uint64_t nodes;
 
 	office_open(office, "1/1/1/1");
+	office->settings.online = 1000 * DAY;
 	office_set_clock(office, JANUARY + 9 * DAY);
 	assert_int_equal(pricing_publish(office->desk), ERR_OK);
 	for (int i = 0; i < 2; i++)
@@ -196,6 +201,18 @@ static void test_right_books(void **state)
 	assert_true(f->checked.entries >= 12);
 }
 
+/* Copy a file of the office's directory, while its database is closed. */
+static void copy_file(struct fixture *f, const char *from, const char *to)
+{
+	char command[256];
+
+	desk_close(f->office.desk);
+	f->office.desk = NULL;
+	snprintf(command, sizeof(command), "cp '%s/%s' '%s/%s'", f->office.dir, from, f->office.dir, to);
+	assert_int_equal(system(command), 0);
+	office_reopen(&f->office);
+}
+
 /* Each of these, done to right books, is found. */
 static void test_wrong_books(void **state)
 {
@@ -241,9 +258,10 @@ static void test_wrong_books(void **state)
 					     "DROP TRIGGER statements_no_UPDATE", "DROP TRIGGER statements_no_DELETE",
 					     "DROP TRIGGER months_no_UPDATE",	  "DROP TRIGGER payouts_no_UPDATE"};
 
-	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
-		struct fixture *f = *state;
+	struct fixture *f = *state;
 
+	copy_file(f, "satellite.db", "right.db");
+	for (size_t i = 0; i < sizeof(wrongs) / sizeof(wrongs[0]); i++) {
 		for (size_t j = 0; j < sizeof(guards) / sizeof(guards[0]); j++)
 			office_execute(&f->office, guards[j]);
 		office_execute(&f->office, wrongs[i].sql);
@@ -251,8 +269,7 @@ static void test_wrong_books(void **state)
 		if (strstr(f->complaints, wrongs[i].found) == NULL)
 			fail_msg("%s: not \"%s\" in:\n%s", wrongs[i].sql, wrongs[i].found, f->complaints);
 		assert_true(f->checked.wrong > 0);
-		tear_down(state);
-		set_up(state);
+		copy_file(f, "right.db", "satellite.db");
 	}
 }
 
@@ -392,13 +409,148 @@ static void test_record_several(void **state)
 	assert_string_equal(f->complaints, "");
 }
 
+/* A life of some months: whatever happens, and whenever months are closed, the books are right. */
+struct life {
+	struct fixture *f;
+	struct random_stream random;
+	unsigned objects; /* stored so far; the name of each is its number */
+	bool gone[LIFE_OBJECTS];
+	uint64_t now;
+	uint32_t period; /* that is open */
+};
+
+static void name_object(unsigned number, char out[8])
+{
+	snprintf(out, 8, "o%u", number);
+}
+
+/* An audit that finds some of a node's pieces, and some not. */
+static void audit_some(struct life *life, unsigned node)
+{
+	struct office *office = &life->f->office;
+	uint64_t dice = random_stream_u64(&life->random);
+	struct audit_batch batch;
+
+	audits_batch_init(&batch, key_address(office->nodes[node]), 8);
+	assert_int_equal(audits_draw_pieces(office->desk->db, &batch, 4), ERR_OK);
+	put_be64(batch.challenge.b, random_stream_u64(&life->random));
+	batch.at = life->now;
+	for (uint32_t i = 0; i < batch.count; i++) {
+		batch.pieces[i].verdict = (dice >> 2 * i) % 4 == 0 ? AUDITED_MISSING : AUDITED_PROVEN;
+		batch.bytes += 1024;
+	}
+	assert_int_equal(audits_record(office->desk->db, &batch), ERR_OK);
+	audits_batch_free(&batch);
+}
+
+static enum err add_adjustment(struct database *db, void *arg)
+{
+	return adjustments_add(db, arg);
+}
+
+static void adjust(struct life *life, unsigned node)
+{
+	static const enum line_kind kinds[] = {LINE_BONUS, LINE_CORRECTION, LINE_DEDUCTED};
+	struct adjustment adjustment = {
+		.node = *key_address(life->f->office.nodes[node]),
+		.period = month_period(life->now),
+		.kind = kinds[random_stream_below(&life->random, 3)],
+		.amount = amount_of(1 + random_stream_below(&life->random, 2 * TOKEN)),
+		.at = life->now,
+		.note = "",
+	};
+
+	assert_int_equal(database_transaction(life->f->office.desk->db, add_adjustment, &adjustment), ERR_OK);
+}
+
+static void happen(struct life *life)
+{
+	struct office *office = &life->f->office;
+	unsigned node = (unsigned)random_stream_below(&life->random, office->node_count), number;
+	char name[8];
+
+	switch (random_stream_below(&life->random, 6)) {
+	case 0:
+	case 1:
+		if (life->objects == LIFE_OBJECTS)
+			return;
+		name_object(life->objects++, name);
+		store_object(office, name);
+		return;
+	case 2:
+		number = (unsigned)random_stream_below(&life->random, life->objects);
+		if (life->gone[number])
+			return;
+		life->gone[number] = true;
+		name_object(number, name);
+		remove_object(office, name);
+		return;
+	case 3:
+		audit_some(life, node);
+		return;
+	case 4:
+		/* Hours are distinct, as is each settlement here. */
+		send_bytes(office, node, life->now, random_stream_below(&life->random, 1000000000000));
+		return;
+	default:
+		adjust(life, node);
+	}
+}
+
+/* Months that are over are closed, sooner or later, and recorded sometimes. */
+static void close_what_is_over(struct life *life)
+{
+	char why[PAYOUTS_WHY] = "";
+	struct bytes32 transaction = {{0}};
+	uint64_t at, nodes;
+
+	while (month_of_period(life->period, &at) == ERR_OK && month_end(at) <= life->now &&
+	       random_stream_below(&life->random, 3) == 0) {
+		close_month(&life->f->office, life->period, life->now);
+		put_be64(transaction.b, random_stream_u64(&life->random));
+		if (random_stream_below(&life->random, 2) == 0)
+			assert_int_not_equal(record(life->f, life->period, &transaction, &nodes, why), ERR_DATABASE);
+		life->period = month_period(month_end(at));
+		check(life->f);
+		assert_string_equal(life->f->complaints, "");
+	}
+}
+
+static void test_random_life(void **state)
+{
+	struct fixture *f = *state;
+	struct life *life = calloc(1, sizeof(*life));
+
+	assert_non_null(life);
+	life->f = f;
+	life->now = MARCH + 4 * DAY;
+	life->period = 202603;
+	f->office.settings.minimum_payout = amount_of(4 * TOKEN);
+	random_stream_init(&life->random, bytes_of_text("life"));
+	office_set_clock(&f->office, life->now);
+	store_object(&f->office, "o0");
+	life->objects = 1;
+	for (int i = 0; i < 250; i++) {
+		life->now += 3600 + random_stream_below(&life->random, DAY);
+		office_set_clock(&f->office, life->now);
+		happen(life);
+		close_what_is_over(life);
+	}
+	assert_true(life->period > 202605);
+	check(f);
+	assert_string_equal(f->complaints, "");
+	assert_true(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0") > 0);
+	assert_true(office_number(&f->office, "SELECT COUNT(*) FROM entries WHERE reason = 10") > 0);
+	free(life);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_right_books), TEST(test_wrong_books), TEST(test_append_only),	   TEST(test_tree),
-		TEST(test_export),	TEST(test_record),	TEST(test_record_several),
+		TEST(test_export),	TEST(test_record),	TEST(test_record_several), TEST(test_random_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

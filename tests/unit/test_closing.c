@@ -15,7 +15,7 @@
 #include "satellite/ledger.h"
 #include "satellite/payees.h"
 #include "satellite/standings.h"
-#include "satellite/statements.h"
+#include "satellite/storage.h"
 #include "tests/kit/office.h"
 
 #define JANUARY UINT64_C(1767225600)  /* 2026-01-01T00:00:00Z */
@@ -126,6 +126,17 @@ static void test_refusals(void **state)
 	assert_int_equal(office_number(office, "SELECT COUNT(*) FROM statements"), 2 * NODES);
 }
 
+static struct query *select_statement(struct office *office, const struct address *node, uint32_t period)
+{
+	struct query *q =
+		database_query(office->desk->db, "SELECT signed, lines FROM statements WHERE node = $node AND "
+						 "period = $period");
+
+	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_int(q, "period", period);
+	return q;
+}
+
 /* Every number of every stored statement comes out of its lines and of the ledger, and the satellite signed it. */
 static void check_books(struct office *office)
 {
@@ -138,18 +149,16 @@ static void check_books(struct office *office)
 		__int128 total = 0;
 
 		for (uint32_t period = 202601; period <= 202612; period++) {
-			struct stored_statement stored;
 			struct statement statement;
 			struct signature signature;
 			struct ledger_sums sums;
-			struct query *q;
+			struct query *q = select_statement(office, node, period);
 
-			if (statements_get(office->desk->db, node, period, &q, &stored) != ERR_OK)
+			if (query_one(q) != ERR_OK)
 				continue;
-			assert_int_equal(
-				typed_decode(&typed_statement, stored.signed_statement, &statement, &signature),
-				ERR_OK);
-			assert_int_equal(sheet_decode(stored.sheet, sheet), ERR_OK);
+			assert_int_equal(typed_decode(&typed_statement, query_get_bytes(q, 0), &statement, &signature),
+					 ERR_OK);
+			assert_int_equal(sheet_decode(query_get_bytes(q, 1), sheet), ERR_OK);
 			query_reset(q);
 			assert_int_equal(statement_check(&statement, sheet), STATEMENT_SOUND);
 			assert_int_equal(typed_verify(&typed_statement, &statement, &office->settings.domain,
@@ -367,7 +376,7 @@ static enum err add_adjustment(struct database *db, void *arg)
 static enum err adjust(struct office *office, unsigned node, uint32_t period, enum line_kind kind, uint64_t units)
 {
 	struct adjustment adjustment = {
-		*key_address(office->nodes[node]), period, kind, 202512, amount_of(units), JANUARY, "because"};
+		*key_address(office->nodes[node]), period, kind, 202512, amount_of(units), FEBRUARY, "because"};
 
 	return database_transaction(office->desk->db, add_adjustment, &adjustment);
 }
@@ -402,6 +411,7 @@ static void test_adjustments(void **state)
 	closing_free(&closing);
 	assert_int_equal(ledger_sum(office->desk->db, key_address(office->nodes[1]), &sums), ERR_OK);
 	assert_true(ledger_balance(&sums, LEDGER_TO_DEDUCT) == 0);
+	assert_int_equal(adjust(office, 0, 202603, LINE_BONUS, 1), ERR_EARLY);
 	assert_int_equal(adjust(office, 0, 202602, LINE_BONUS, 1), ERR_EXPIRED);
 	assert_int_equal(adjust(office, 0, 202601, LINE_BONUS, 1), ERR_EXPIRED);
 	check_books(office);
@@ -501,11 +511,16 @@ static void test_prices_by_day(void **state)
 	closing_free(&closing);
 }
 
+static enum err read_hour(struct database *db, void *arg)
+{
+	return storage_hour(db, arg);
+}
+
 /* On a test network a month ends with the day on which it is closed; what follows is the next one's. */
 static void test_early_closing(void **state)
 {
 	struct office *office = *state;
-	uint64_t now = JANUARY + 14 * DAY + DAY / 2;
+	uint64_t now = JANUARY + 14 * DAY + DAY / 2, hour = 0;
 	struct closing closing;
 
 	office->settings.test_network = true;
@@ -515,6 +530,9 @@ static void test_early_closing(void **state)
 	assert_int_equal(closing.stretch.end_day, JANUARY / DAY + 15);
 	assert_int_equal(stub_of(office, &closing, 0)->statement.paid, 2 * TOKEN);
 	closing_free(&closing);
+	/* What becomes known now is booked on the first day that is open. */
+	assert_int_equal(database_view(office->desk->db, read_hour, &hour), ERR_OK);
+	assert_int_equal(hour, (JANUARY + 15 * DAY) / 3600);
 	send_bytes(office, 0, JANUARY + 15 * DAY, 1000000000000);
 	assert_refused(office, 202602, JANUARY + 15 * DAY, "2026-02 has not begun");
 	close_at(office, 202602, FEBRUARY + 5, &closing);
