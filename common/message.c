@@ -125,6 +125,27 @@ static const struct field msg_deleted_list[] = {
 	FIELD(msg_deleted, count, FIELD_U32),
 	FIELD(msg_deleted, bytes, FIELD_U64),
 };
+static const struct field msg_collect_list[] = {
+	FIELD_MAX(msg_collect, collection, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+	FIELD(msg_collect, size, FIELD_U32),
+};
+static const struct field msg_collected_list[] = {
+	FIELD_MAX(msg_collected, held, FIELD_U8, 1),
+	FIELD(msg_collected, since, FIELD_U64),
+	FIELD(msg_collected, pieces, FIELD_U64),
+	FIELD(msg_collected, bytes, FIELD_U64),
+	FIELD(msg_collected, unwanted_pieces, FIELD_U64),
+	FIELD(msg_collected, unwanted_bytes, FIELD_U64),
+	FIELD(msg_collected, moved_pieces, FIELD_U64),
+	FIELD(msg_collected, moved_bytes, FIELD_U64),
+};
+static const struct field msg_restore_list[] = {
+	FIELD(msg_restore, since, FIELD_U64),
+	FIELD_ITEMS(msg_restore, pieces, 1000, &item_piece_fields),
+};
+static const struct field msg_filter_list[] = {
+	FIELD_MAX(msg_filter, part, FIELD_BLOB, MESSAGE_FILTER_PART),
+};
 static const struct field msg_check_in_list[] = {
 	FIELD_MAX(msg_check_in, version, FIELD_TEXT, 64),
 	FIELD_MAX(msg_check_in, endpoint, FIELD_TEXT, HOSTPORT_TEXT),
@@ -337,6 +358,10 @@ static const struct message_spec table[] = {
 	ROW_MAX(MSG_PROVE_END, "PROVE_END", msg_prove_end, 1200),
 	ROW(MSG_DELETE, "DELETE", msg_delete),
 	ROW_MAX(MSG_DELETED, "DELETED", msg_deleted, 32),
+	ROW_MAX(MSG_COLLECT, "COLLECT", msg_collect, 1200),
+	ROW_MAX(MSG_COLLECTED, "COLLECTED", msg_collected, 80),
+	ROW(MSG_RESTORE, "RESTORE", msg_restore),
+	ROW(MSG_FILTER, "FILTER", msg_filter),
 	ROW_MAX(MSG_CHECK_IN, "CHECK_IN", msg_check_in, 2000),
 	ROW_MAX(MSG_CHECKED_IN, "CHECKED_IN", msg_checked_in, 600),
 	ROW_MAX(MSG_SETTLE, "SETTLE", msg_settle, 1200),

@@ -17,6 +17,7 @@
 #define MESSAGE_VERSION 1
 #define MESSAGE_MAX 65535
 #define MESSAGE_HEAD 6
+#define MESSAGE_FILTER_PART 60000     /* most bytes of FILTER */
 #define MESSAGE_BLOCK 32768	      /* most payload bytes of DATA */
 #define MESSAGE_SIBLINGS (6 * 32)     /* most proof bytes of DATA */
 #define MESSAGE_SIGNED_MAX 1024	      /* most bytes of any signed thing but an audit's proof */
@@ -46,6 +47,10 @@ enum message_type {
 	MSG_PROVE_END = 276,
 	MSG_DELETE = 278,
 	MSG_DELETED = 280,
+	MSG_COLLECT = 282,
+	MSG_COLLECTED = 284,
+	MSG_RESTORE = 286,
+	MSG_FILTER = 288,
 	/* a node to its satellite */
 	MSG_CHECK_IN = 512,
 	MSG_CHECKED_IN = 514,
@@ -176,6 +181,33 @@ struct item_piece {
 struct msg_deleted {
 	uint32_t count; /* pieces that were there */
 	uint64_t bytes; /* that they held */
+};
+
+/* COLLECT, then the filter in FILTERs; answered by COLLECTED once pieces are in the trash, or held. */
+struct msg_collect {
+	struct bytes collection; /* signed Collection */
+	uint32_t size;		 /* bytes of the encoded filter, common/filter.h */
+};
+
+struct msg_filter {
+	struct bytes part; /* where the one before ended */
+};
+
+struct msg_collected {
+	uint8_t held;	 /* 1: nothing went, it would be too much */
+	uint64_t since;	 /* Unix seconds, of the first wish like it; 0: not held */
+	uint64_t pieces; /* of the satellite in the shard, those in the trash too */
+	uint64_t bytes;
+	uint64_t unwanted_pieces;
+	uint64_t unwanted_bytes;
+	uint64_t moved_pieces; /* into the trash; of RESTORE: out of it */
+	uint64_t moved_bytes;
+};
+
+/* Answered by COLLECTED. */
+struct msg_restore {
+	uint64_t since;	    /* Unix seconds; counts when no pieces are listed */
+	struct list pieces; /* of struct item_piece */
 };
 
 struct msg_check_in {
@@ -477,6 +509,10 @@ struct message {
 		struct msg_prove_end prove_end;
 		struct msg_delete delete;
 		struct msg_deleted deleted;
+		struct msg_collect collect;
+		struct msg_collected collected;
+		struct msg_restore restore;
+		struct msg_filter filter;
 		struct msg_check_in check_in;
 		struct msg_checked_in checked_in;
 		struct msg_settle settle;

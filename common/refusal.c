@@ -45,6 +45,7 @@ static const struct {
 	{REFUSAL_READ_ONLY, ERR_READ_ONLY, "read_only", "read-only"},
 	{REFUSAL_CORRUPT, ERR_CORRUPT, "corrupt", "piece is damaged"},
 	{REFUSAL_EXISTS, ERR_EXISTS, "exists", "already exists"},
+	{REFUSAL_FILTER, ERR_FORMAT, "filter", "not the filter that was signed"},
 	{REFUSAL_LATE, ERR_EXPIRED, "late", "settled too late"},
 	{REFUSAL_UNISSUED, ERR_DENIED, "unissued", "not an allocation of this satellite"},
 	{REFUSAL_COMMITMENT, ERR_CORRUPT, "commitment", "orders differ from the commitment"},

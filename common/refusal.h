@@ -50,6 +50,7 @@ enum refusal {
 	REFUSAL_READ_ONLY = 55,	  /* the store takes no more writes */
 	REFUSAL_CORRUPT = 56,	  /* the piece is damaged on the node's disk */
 	REFUSAL_EXISTS = 57,	  /* it is already there */
+	REFUSAL_FILTER = 58,	  /* not the filter that was signed, or none that can be */
 	/* settlement */
 	REFUSAL_LATE = 70,	 /* settled after expiry and grace */
 	REFUSAL_UNISSUED = 71,	 /* not an allocation of this satellite */

@@ -126,6 +126,16 @@ static void on_health(struct http_request *request, void *arg)
 		http_answer_text(request, 200, "text/plain", "ok\n");
 }
 
+/* Satellites whose collection waits for the operator. */
+static uint64_t count_held(struct store *store)
+{
+	struct store_held *held;
+	size_t count = store_collect_held(store, &held);
+
+	free(held);
+	return count;
+}
+
 static void refresh(const struct api *api)
 {
 	const struct parts *parts = api->sources.parts;
@@ -143,6 +153,9 @@ static void refresh(const struct api *api)
 	metrics_set(m, STAT_USED, store_facts_used(&space));
 	metrics_set(m, STAT_AVAILABLE, space.available);
 	metrics_set(m, STAT_PIECES, space.pieces);
+	metrics_set(m, STAT_TRASH, space.trash);
+	metrics_set(m, STAT_TRASH_PIECES, space.trashed);
+	metrics_set(m, STAT_HELD, count_held(parts->store));
 	metrics_set(m, STAT_READ_ONLY, space.read_only);
 	metrics_set(m, STAT_DAMAGED, damage.pieces);
 	metrics_set(m, STAT_UNTOLD, damage.untold);

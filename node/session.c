@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "node/collect.h"
 #include "node/delete.h"
 #include "node/get.h"
 #include "node/prove.h"
@@ -18,7 +19,8 @@
 #define ENDED 32				/* requests whose end is remembered */
 #define STRAY_MOST ((uint64_t)64 * 1024 * 1024) /* bytes that may still come for them */
 
-static const struct verb *const verbs[] = {&put_verb, &get_verb, &prove_verb, &delete_verb};
+static const struct verb *const verbs[] = {&put_verb, &get_verb, &prove_verb,
+					   &delete_verb, &collect_verb, &restore_verb};
 
 struct session {
 	uint32_t magic;
@@ -225,7 +227,7 @@ static void on_request(struct peer *peer, const struct message *message, void *a
 		}
 	}
 	if (message->type == MSG_ORDER || message->type == MSG_DATA || message->type == MSG_PUT_END ||
-	    message->type == MSG_CANCEL)
+	    message->type == MSG_CANCEL || message->type == MSG_FILTER)
 		continue_request(session, message);
 	else
 		session_refuse(session, message->request, REFUSAL_PROTOCOL, "not a request to a node");

@@ -3,6 +3,8 @@
 
 #define REQUESTS "granary_node_requests_total"
 #define REQUESTS_HELP "Requests begun, by verb."
+#define COLLECTED "granary_node_collected_pieces_total"
+#define COLLECTED_HELP "Pieces that satellites moved into the trash and out of it."
 #define BYTES "granary_node_payload_bytes_total"
 #define ORDERS "granary_node_orders"
 
@@ -11,6 +13,10 @@ static const struct metric table[STAT_COUNT] = {
 	[STAT_GETS] = {REQUESTS, "verb=\"get\"", METRIC_COUNTER, REQUESTS_HELP},
 	[STAT_PROVES] = {REQUESTS, "verb=\"prove\"", METRIC_COUNTER, REQUESTS_HELP},
 	[STAT_DELETES] = {REQUESTS, "verb=\"delete\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_COLLECTS] = {REQUESTS, "verb=\"collect\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_RESTORES] = {REQUESTS, "verb=\"restore\"", METRIC_COUNTER, REQUESTS_HELP},
+	[STAT_TRASHED] = {COLLECTED, "to=\"trash\"", METRIC_COUNTER, COLLECTED_HELP},
+	[STAT_RESTORED] = {COLLECTED, "to=\"live\"", METRIC_COUNTER, COLLECTED_HELP},
 	[STAT_REFUSED] = {"granary_node_refusals_total", NULL, METRIC_COUNTER, "Requests refused."},
 	[STAT_SLOW] = {"granary_node_slow_total", NULL, METRIC_COUNTER,
 		       "Requests dropped because the peer was too slow."},
@@ -22,6 +28,10 @@ static const struct metric table[STAT_COUNT] = {
 		       "Space taken by pieces, live and dead, and heads."},
 	[STAT_AVAILABLE] = {"granary_node_available_bytes", NULL, METRIC_GAUGE, "Space for new pieces."},
 	[STAT_PIECES] = {"granary_node_pieces", NULL, METRIC_GAUGE, "Live pieces."},
+	[STAT_TRASH] = {"granary_node_trash_bytes", NULL, METRIC_GAUGE, "Payload of pieces in the trash."},
+	[STAT_TRASH_PIECES] = {"granary_node_trash_pieces", NULL, METRIC_GAUGE, "Pieces in the trash."},
+	[STAT_HELD] = {"granary_node_held_satellites", NULL, METRIC_GAUGE,
+		       "Satellites whose collection waits for the operator."},
 	[STAT_READ_ONLY] = {"granary_node_read_only", NULL, METRIC_GAUGE, "1 when the store takes no more writes."},
 	[STAT_DAMAGED] = {"granary_node_damaged_pieces", NULL, METRIC_GAUGE, "Pieces that the disk damaged."},
 	[STAT_UNTOLD] = {"granary_node_untold_losses", NULL, METRIC_GAUGE,

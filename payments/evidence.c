@@ -30,6 +30,7 @@ static const struct {
 	{&typed_statement, offsetof(struct statement, satellite)},
 	{&typed_loss, offsetof(struct loss, node)},
 	{&typed_exit, offsetof(struct exit_receipt, satellite)},
+	{&typed_collection, offsetof(struct collection, satellite)},
 };
 
 const struct fields *evidence_type(const char *name)

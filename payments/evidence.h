@@ -29,6 +29,7 @@ union evidence_object {
 	struct audit audit;
 	struct loss loss;
 	struct exit_receipt exit;
+	struct collection collection;
 };
 
 struct evidence {

@@ -112,6 +112,13 @@ static const struct field audit_list[] = {
 	FIELD(audit, verdicts, FIELD_BYTES32),
 };
 
+static const struct field collection_list[] = {
+	FIELD(collection, satellite, FIELD_ADDRESS),
+	FIELD(collection, node, FIELD_ADDRESS),
+	FIELD(collection, time, FIELD_U64),
+	FIELD(collection, filter, FIELD_BYTES32),
+};
+
 static const struct field loss_list[] = {
 	FIELD(loss, satellite, FIELD_ADDRESS),
 	FIELD(loss, node, FIELD_ADDRESS),
@@ -139,12 +146,13 @@ TYPE(payee, "Payee", payee_list);
 TYPE(statement, "Statement", statement_list);
 TYPE(audit, "Audit", audit_list);
 TYPE(loss, "Loss", loss_list);
+TYPE(collection, "Collection", collection_list);
 const struct fields typed_exit = {"Exit", exit_list, COUNT(exit_list), sizeof(struct exit_receipt)};
 
 static const struct fields *const table[] = {
 	&typed_allocation, &typed_order, &typed_receipt, &typed_settlement, &typed_settled,
 	&typed_deletion,   &typed_usage, &typed_price,	 &typed_payee,	    &typed_statement,
-	&typed_audit,	   &typed_loss,	 &typed_exit,
+	&typed_audit,	   &typed_loss,	 &typed_exit,	&typed_collection,
 };
 
 static struct bytes32 type_hashes[COUNT(table)];

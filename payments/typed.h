@@ -127,6 +127,14 @@ struct loss {
 	uint64_t at;
 };
 
+/* Of the pieces that came before `time` I want those that are in this filter. */
+struct collection {
+	struct address satellite;
+	struct address node;
+	uint64_t time;
+	struct bytes32 filter; /* its digest, common/filter.h */
+};
+
 struct exit_receipt {
 	struct address satellite;
 	struct address node;
@@ -135,7 +143,8 @@ struct exit_receipt {
 
 /* The types; ->name is the EIP-712 primary type. */
 extern const struct fields typed_allocation, typed_order, typed_receipt, typed_settlement, typed_settled,
-	typed_deletion, typed_usage, typed_price, typed_payee, typed_statement, typed_audit, typed_loss, typed_exit;
+	typed_deletion, typed_usage, typed_price, typed_payee, typed_statement, typed_audit, typed_loss, typed_exit,
+	typed_collection;
 /* All of them, for tests and tools. */
 const struct fields *const *typed_table(size_t *ret_count);
 

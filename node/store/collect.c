@@ -159,6 +159,16 @@ void collect_free(struct collector *collector)
 	free(collector);
 }
 
+unsigned collect_waiting(struct collector *collector)
+{
+	unsigned waiting;
+
+	pthread_mutex_lock(&collector->lock);
+	waiting = collector->waiting;
+	pthread_mutex_unlock(&collector->lock);
+	return waiting;
+}
+
 /* ERR_LIMIT when too many wait. */
 static enum err enqueue(struct store *store, const struct task *what)
 {

@@ -21,6 +21,9 @@ struct collector *collect_new(struct store *store);
 /* What waits is answered ERR_CANCELLED, or the like. Upkeep must have stopped. */
 void collect_free(struct collector *collector);
 
+/* Tasks that wait or are under way. */
+unsigned collect_waiting(struct collector *collector);
+
 /* The job: arg is the store. */
 enum upkeep_turn collect_step(void *arg, uint64_t *budget);
 

@@ -224,7 +224,8 @@ enum err store_delete(struct store *store, const struct store_key *key, uint64_t
 }
 
 /* Into the trash, or out of it. */
-static enum err move(struct store *store, const struct store_key *key, const struct mark_options *options)
+static enum err move(struct store *store, const struct store_key *key, const struct mark_options *options,
+		     uint64_t *ret_size)
 {
 	enum err err = ERR_BUSY;
 
@@ -243,6 +244,8 @@ static enum err move(struct store *store, const struct store_key *key, const str
 		else
 			err = marks_write(store, &what, options);
 		segments_unpin(store->segments, found.segment);
+		if (err == ERR_OK && ret_size != NULL)
+			*ret_size = what.size;
 	}
 	return err;
 }
@@ -251,15 +254,15 @@ enum err store_trash(struct store *store, const struct store_key *key, void (*do
 {
 	struct mark_options options = {RECORD_TRASH, true, done, arg};
 
-	return move(store, key, &options);
+	return move(store, key, &options, NULL);
 }
 
-enum err store_restore(struct store *store, const struct store_key *key, void (*done)(void *arg, enum err err),
-		       void *arg)
+enum err store_restore(struct store *store, const struct store_key *key, uint64_t *ret_size,
+		       void (*done)(void *arg, enum err err), void *arg)
 {
 	struct mark_options options = {RECORD_RESTORE, true, done, arg};
 
-	return move(store, key, &options);
+	return move(store, key, &options, ret_size);
 }
 
 /* The expiry of the piece at this place, when its head can be read and its key is the entry's; false if not. */

@@ -124,10 +124,10 @@ enum err store_delete(struct store *store, const struct store_key *key, uint64_t
  * ERR_READ_ONLY. */
 enum err store_trash(struct store *store, const struct store_key *key, void (*done)(void *arg, enum err err),
 		     void *arg) WARN_UNUSED;
-/* Out of it again. The same errors; ERR_EXISTS when the piece is not in the trash. store_get finds pieces in the trash
- * too, and restores them by itself. */
-enum err store_restore(struct store *store, const struct store_key *key, void (*done)(void *arg, enum err err),
-		       void *arg) WARN_UNUSED;
+/* Out of it again. The same errors; ERR_EXISTS when the piece is not in the trash. *ret_size of the piece may be NULL.
+ * store_get finds pieces in the trash too, and restores them by itself. */
+enum err store_restore(struct store *store, const struct store_key *key, uint64_t *ret_size,
+		       void (*done)(void *arg, enum err err), void *arg) WARN_UNUSED;
 
 /*
  * Damage. A piece whose bytes the disk does not give back, or not as they were, is noted for good when it is found, by

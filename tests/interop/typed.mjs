@@ -61,6 +61,6 @@ const vectors = load('typed.json');
 
 for (const [index, thing] of vectors.things.entries())
 	check(`${thing.type} (${index})`, () => checkThing(thing, `0x${vectors.private_key}`, vectors.address));
-check('all thirteen types', () => equal(new Set(vectors.things.map(({ type }) => type)).size, 13));
+check('all fourteen types', () => equal(new Set(vectors.things.map(({ type }) => type)).size, 14));
 check('EIP-712 Mail', () => checkMail(load('ethereum.json').eip712_mail));
 done();

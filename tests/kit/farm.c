@@ -214,6 +214,9 @@ static void on_answer(struct peer *peer, const struct message *message, enum err
 	} else if (message->type == MSG_GET_END) {
 		talk->end_bytes = message->get_end.bytes;
 		talk->done = true;
+	} else if (message->type == MSG_COLLECTED) {
+		talk->collected = message->collected;
+		talk->done = true;
 	} else {
 		must(message->type == MSG_DELETED);
 		talk->deleted = message->deleted;

@@ -67,6 +67,7 @@ struct talk {
 	void (*on_proof)(const struct msg_proof *proof, void *arg);
 	void *on_proof_arg;
 	struct msg_deleted deleted;
+	struct msg_collected collected;
 };
 
 void talk_begin(struct talk *talk, struct farm *farm, struct peer *peer, struct message *opening);

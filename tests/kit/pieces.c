@@ -205,7 +205,7 @@ enum err pieces_restore(struct store *store, uint32_t number)
 	struct answer answer;
 
 	sem_init(&answer.come, 0, 0);
-	return answer_of(store_restore(store, &key, answered, &answer), &answer);
+	return answer_of(store_restore(store, &key, NULL, answered, &answer), &answer);
 }
 
 enum err pieces_transfer(struct store *store, uint32_t number, uint64_t amount)

@@ -77,7 +77,7 @@ static enum err mark(struct store *store, uint32_t key, bool trash)
 	struct answer answer = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, ERR_OK};
 	struct store_key piece = pieces_key(key);
 	enum err err = trash ? store_trash(store, &piece, note_answer, &answer) :
-			       store_restore(store, &piece, note_answer, &answer);
+			       store_restore(store, &piece, NULL, note_answer, &answer);
 
 	if (err != ERR_OK)
 		return err;

@@ -6,7 +6,7 @@
 #include "payments/evidence.h"
 #include "tests/kit/vectors.h"
 
-#define TYPES 13
+#define TYPES 14
 
 static json_t *file;
 static struct key *key;

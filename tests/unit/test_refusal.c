@@ -51,6 +51,7 @@ static const struct {
 	{55, "read_only"},
 	{56, "corrupt"},
 	{57, "exists"},
+	{58, "filter"},
 	{70, "late"},
 	{71, "unissued"},
 	{72, "commitment"},

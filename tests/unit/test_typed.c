@@ -176,7 +176,7 @@ static void test_vectors(void **state)
 
 	(void)state;
 	typed_table(&types);
-	assert_int_equal(types, 13);
+	assert_int_equal(types, 14);
 	assert_int_equal(json_array_size(things), 2 * types);
 	json_array_foreach(things, index, thing)
 	{
@@ -452,7 +452,7 @@ static void test_no_room(void **state)
 static void test_types_differ(void **state)
 {
 	static const union any zero;
-	struct bytes32 hashes[13];
+	struct bytes32 hashes[14];
 	size_t count;
 	const struct fields *const *types = typed_table(&count);
 

@@ -36,6 +36,11 @@ MESSAGES = {
     276: ("PROVE_END", "audit:blob"),
     278: ("DELETE", "deletion:blob pieces:[piece]"),
     280: ("DELETED", "count:u32 bytes:u64"),
+    282: ("COLLECT", "collection:blob size:u32"),
+    284: ("COLLECTED", "held:u8 since:u64 pieces:u64 bytes:u64 unwanted_pieces:u64 unwanted_bytes:u64 moved_pieces:u64"
+                       " moved_bytes:u64"),
+    286: ("RESTORE", "since:u64 pieces:[piece]"),
+    288: ("FILTER", "part:blob"),
     512: ("CHECK_IN", "version:text endpoint:text allocated:u64 used:u64 available:u64 payee:blob"),
     514: ("CHECKED_IN", "time:u64 reachable:u8 status:u8 reason:text"),
     516: ("SETTLE", "settlement:blob"),

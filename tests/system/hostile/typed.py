@@ -20,6 +20,7 @@ TYPES = {
     "Audit": "bytes32 challenge,bytes32 answer,uint64 bytes,bytes32 verdicts",
     "Loss": "address satellite,address node,bytes32 pieces,uint64 at",
     "Exit": "address satellite,address node,uint64 completed",
+    "Collection": "address satellite,address node,uint64 time,bytes32 filter",
 }
 
 PUT, GET, GET_AUDIT, GET_REPAIR, PUT_REPAIR = 1, 2, 3, 4, 5
