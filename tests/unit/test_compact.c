@@ -12,6 +12,7 @@
 #include "node/store/engine.h"
 #include "tests/kit/fault.h"
 #include "tests/kit/pieces.h"
+#include "tests/kit/scratch.h"
 
 #define ALLOCATION (64ull << 20)
 #define KEYS 400
@@ -309,7 +310,7 @@ static void test_sums_at_any_time(void **state)
 static void test_blocks_of_a_filesystem(void **state)
 {
 	struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
-	char dir[] = "/tmp/granary-compact.XXXXXX", command[64], why[STORE_MESSAGE];
+	char dir[] = "/tmp/granary-compact.XXXXXX", why[STORE_MESSAGE];
 	struct store_space space;
 	struct store_scan scan;
 	struct store *store;
@@ -332,8 +333,7 @@ static void test_blocks_of_a_filesystem(void **state)
 	/* A few blocks for the extents of each file, on some filesystems; all of the rest is ours. */
 	assert_true(scan.extra >= 0 && scan.extra <= (int64_t)(scan.segments * 16384));
 	store_close(store);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	assert_int_equal(system(command), 0);
+	scratch_remove("/tmp", dir + strlen("/tmp/"));
 }
 
 int main(void)
