@@ -245,6 +245,30 @@ static void on_settle(struct http_request *request, void *arg)
 	books_settle(api->sources.books, on_settled, request);
 }
 
+static void on_reported(json_t *report, void *arg)
+{
+	if (report != NULL)
+		http_answer_json(arg, 200, report);
+	else
+		http_answer_error(arg, 500, "the books cannot be read; the log has the reason");
+}
+
+/* ?period=YYYY-MM, or all. */
+static void on_earnings(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	const char *text = http_parameter(request, "period");
+	uint32_t from = 0, to = month_period(clock_wall());
+
+	if (text != NULL && period_parse(text, &to) != ERR_OK) {
+		http_answer_error(request, 400, "period: not a month as YYYY-MM");
+		return;
+	}
+	if (text != NULL)
+		from = to;
+	books_report(api->sources.books, from, to, on_reported, request);
+}
+
 static void on_store(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
@@ -310,6 +334,7 @@ static const struct http_route routes[] = {
 	{"GET", "/api/v1/status", on_status, true},
 	{"GET", "/api/v1/store", on_store, true},
 	{"GET", "/api/v1/store/chore", on_chore, true},
+	{"GET", "/api/v1/earnings", on_earnings, true},
 	{"POST", "/api/v1/settle", on_settle, true},
 	{"POST", "/api/v1/store/check", on_check, true},
 	{"POST", "/api/v1/store/compact", on_compact, true},

@@ -240,3 +240,49 @@ struct ledger *books_ledger(struct books *books)
 {
 	return books->ledger;
 }
+
+/* Telling. */
+
+struct reporting {
+	struct books *books;
+	struct earnings_query query;
+	json_t *report; /* NULL when it failed */
+	books_reported *done;
+	void *arg;
+};
+
+static void work_report(void *arg)
+{
+	struct reporting *reporting = arg;
+	struct books *books = reporting->books;
+	enum err err;
+
+	fill(books);
+	err = earnings_report(books->ledger, books->papers, &reporting->query, &reporting->report);
+	if (err != ERR_OK)
+		log_event(LOG_ERROR, "earnings_unknown", "reason=%s", err_name(err));
+}
+
+static void reported(void *arg)
+{
+	struct reporting *reporting = arg;
+
+	reporting->done(reporting->report, reporting->arg);
+	free(reporting);
+}
+
+void books_report(struct books *books, uint32_t from, uint32_t to, books_reported *done, void *arg)
+{
+	struct reporting *reporting = memory_new(1, sizeof(*reporting));
+
+	reporting->books = books;
+	reporting->query = (struct earnings_query){.node = key_address(books->parts->key),
+						   .trust = books->parts->trust,
+						   .from = from,
+						   .to = to,
+						   .with_days = true,
+						   .now = clock_wall()};
+	reporting->done = done;
+	reporting->arg = arg;
+	pool_submit(books->pool, work_report, books->loop, reported, reporting);
+}

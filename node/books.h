@@ -8,6 +8,7 @@
 #define GRANARY_NODE_BOOKS_H
 
 #include "node/clerk.h"
+#include "node/earnings_report.h"
 #include "node/parts.h"
 #include "node/settler.h"
 
@@ -33,5 +34,10 @@ struct books_outcome {
 /* Settle with all trusted satellites now and fetch their papers; done(outcomes, count, arg) in the daemon's loop. */
 typedef void books_settled(const struct books_outcome *outcomes, size_t count, void *arg);
 void books_settle(struct books *books, books_settled *done, void *arg);
+
+/* Work out the earnings of the periods from `from` (0: from the first with anything) to `to`; done(report, arg) in the
+ * daemon's loop with a reference that is the callee's, NULL when the books could not be read. */
+typedef void books_reported(json_t *report, void *arg);
+void books_report(struct books *books, uint32_t from, uint32_t to, books_reported *done, void *arg);
 
 #endif

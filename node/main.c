@@ -196,6 +196,7 @@ static const struct option_spec option_table[] = {
 	 .value = "YYYY-MM",
 	 .help = "The UTC month.",
 	 .command_only = true},
+	{.name = "csv", .type = OPTION_FLAG, .help = "Print comma-separated values.", .command_only = true},
 	{.name = "wait",
 	 .type = OPTION_DURATION,
 	 .min = 1,
@@ -250,6 +251,10 @@ static const struct command command_table[] = {
 	 "It also fetches what the satellites have signed since: prices, each day's usage, statements. Exit status 1 "
 	 "when a satellite could not be settled with.",
 	 "dir json http", 0, 0, node_settle},
+	{"earnings", "", "Tell what this node has earned by its own books, and whether the statements agree.",
+	 "Needs no running node. Without --period, a line for each month and satellite; with it, the lines and days of "
+	 "that month and every difference from the satellite's statement. A month under way is an estimate.",
+	 "dir json csv satellite period", 0, 0, node_earnings},
 	{"claim", "", "Claim this node's pay from the satellite's payout contract.",
 	 "Needs no running node. The transaction is signed here, paid for by the node's key and sent through the "
 	 "--rpc server, which may be anyone's. Nothing is sent when the satellite's statement and the payout tree "

@@ -390,6 +390,20 @@ enum err papers_next_day(struct papers *papers, const struct address *satellite,
 	return err;
 }
 
+enum err papers_known_until(struct papers *papers, const struct address *satellite, uint32_t *ret)
+{
+	struct query *q = database_query(papers->db, "SELECT day FROM progress WHERE satellite = $satellite");
+	enum err err;
+
+	bind_address(q, "satellite", satellite);
+	err = query_one(q);
+	if (err != ERR_OK && err != ERR_NOT_FOUND)
+		return err;
+	*ret = err == ERR_OK ? (uint32_t)query_get_int(q, 0) : 0;
+	query_reset(q);
+	return ERR_OK;
+}
+
 enum err papers_last_period(struct papers *papers, const struct address *satellite, uint32_t *ret)
 {
 	struct query *q = database_query(papers->db, "SELECT COALESCE(MAX(period), 0) FROM statements WHERE satellite "

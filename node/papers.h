@@ -52,6 +52,8 @@ enum err papers_keep_statement(struct papers *papers, const struct satellite *sa
 /* The day that comes next: the one after the last that was kept or skipped, or, at first, `first`, which is kept. */
 enum err papers_next_day(struct papers *papers, const struct address *satellite, uint32_t first,
 			 uint32_t *ret) WARN_UNUSED;
+/* The same, but only looked at: days before it are known, signed or of nothing. 0 before it was ever asked for. */
+enum err papers_known_until(struct papers *papers, const struct address *satellite, uint32_t *ret) WARN_UNUSED;
 /* The last period of which there is a statement; 0: none. */
 enum err papers_last_period(struct papers *papers, const struct address *satellite, uint32_t *ret) WARN_UNUSED;
 

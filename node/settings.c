@@ -80,3 +80,25 @@ void settings_free_live(struct live_settings *live)
 	free(live->satellites);
 	live->satellites = NULL;
 }
+
+enum err settings_open_trust(const struct options *options, struct trust **ret, char why[SETTINGS_MESSAGE])
+{
+	size_t count = option_count(options, "satellite");
+	struct endpoint *endpoints = memory_new(count + 1, sizeof(*endpoints));
+	struct trust *trust = NULL;
+	enum err err = trust_open(options_dir(options), &trust, why);
+
+	for (size_t i = 0; i < count; i++)
+		endpoints[i] = *option_endpoint(options, "satellite", i);
+	if (err == ERR_OK) {
+		err = trust_set(trust, endpoints, count);
+		if (err != ERR_OK)
+			snprintf(why, SETTINGS_MESSAGE, "one satellite is named twice");
+	}
+	free(endpoints);
+	if (err == ERR_OK)
+		*ret = trust;
+	else
+		trust_free(trust);
+	return err;
+}

@@ -9,9 +9,9 @@
 #define SETTINGS_MESSAGE 512
 
 /* Names of the options that `init` writes to config.ini and `run` takes. */
-#define SETTINGS_OPTIONS \
+#define SETTINGS_OPTIONS                                                                                       \
 	"satellite allocate listen external http payout check-in settle scrub workers disk-threads in-flight " \
-	"requests serials handshake-timeout first-timeout idle-timeout pace-window pace half-open " \
+	"requests serials handshake-timeout first-timeout idle-timeout pace-window pace half-open "            \
 	"half-open-network address-burst address-minute log-level"
 
 struct settings {
@@ -42,5 +42,9 @@ struct live_settings {
 void settings_read(const struct options *options, struct settings *ret);
 void settings_read_live(const struct options *options, struct live_settings *ret);
 void settings_free_live(struct live_settings *live);
+
+/* For commands that work without a running node: the satellites of the options, with the domains to which they are
+ * pinned. A sentence goes to `why`. */
+enum err settings_open_trust(const struct options *options, struct trust **ret, char why[SETTINGS_MESSAGE]) WARN_UNUSED;
 
 #endif
