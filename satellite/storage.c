@@ -47,9 +47,11 @@ enum err storage_hour(struct database *db, uint64_t *ret)
 	"SUM(CASE WHEN ended > 0 THEN size * (hour * 3600 + 3600 - ended) ELSE 0 END) FROM " BEGINNING(        \
 		where) "WHERE size > 0 " ADD_TO_STORAGE
 
+/* In the order of the table, which a large object's pieces would otherwise be scattered over. */
 #define LIST_BEGINNING(where)                                                                                \
 	"INSERT INTO changes (node, day, piece, change, size, began, ended) SELECT node, hour / 24, piece, " \
-	"CASE WHEN ended > 0 THEN 3 ELSE 1 END, size, began, ended FROM " BEGINNING(where)
+	"CASE WHEN ended > 0 THEN 3 ELSE 1 END, size, began, ended FROM " BEGINNING(                         \
+		where) "ORDER BY node, hour / 24, piece"
 
 /* Pieces that earn until now, and cease to. */
 #define ENDING(where)                                                                                                 \

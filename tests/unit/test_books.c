@@ -3,10 +3,14 @@
  * becomes of it.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -409,6 +413,77 @@ static void test_record_several(void **state)
 	assert_string_equal(f->complaints, "");
 }
 
+/* Close March in another process, which is killed after so many microseconds. Whether it had ended by itself. */
+static bool close_and_kill(struct fixture *f, unsigned after)
+{
+	const struct timespec pause = {.tv_nsec = (long)after * 1000};
+	struct office *office = &f->office;
+	int status;
+	pid_t child;
+
+	/* A database connection must not be carried over. */
+	desk_close(office->desk);
+	office->desk = NULL;
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		char why[DATABASE_MESSAGE];
+		struct closing closing;
+		struct desk *desk;
+
+		if (desk_open(&office->settings, office->key, &desk, why) != ERR_OK)
+			_exit(2);
+		_exit(closing_close(desk, 202603, MARCH + 40 * DAY, &closing) == ERR_OK ? 0 : 1);
+	}
+	nanosleep(&pause, NULL);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+	office_reopen(office);
+	return WIFEXITED(status);
+}
+
+/* Killed anywhere, the month is closed or it is not; then it can be, and comes to the same. */
+static void test_killed(void **state)
+{
+	static char paid_sql[] = "SELECT COALESCE(SUM(allotted), 0) FROM statements WHERE period = 202603";
+	static char parts_sql[] =
+		"SELECT (SELECT COUNT(*) FROM months WHERE period = 202603) + (SELECT COUNT(*) FROM statements WHERE "
+		"period = 202603) + (SELECT COUNT(*) FROM entries WHERE period = 202603)";
+	struct fixture *f = *state;
+	unsigned after = 5000, killed = 0, closed = 0;
+	struct random_stream random;
+	uint64_t parts, paid;
+
+	random_stream_init(&random, bytes_of_text("kill"));
+	send_bytes(&f->office, 0, MARCH + DAY, 1000000000000);
+	office_set_clock(&f->office, MARCH + 40 * DAY);
+	copy_file(f, "satellite.db", "right.db");
+	assert_true(close_and_kill(f, 999000));
+	parts = office_number(&f->office, parts_sql);
+	paid = office_number(&f->office, paid_sql);
+	assert_true(parts > 3 && paid > 0);
+	for (int i = 0; i < 30; i++) {
+		copy_file(f, "right.db", "satellite.db");
+		if (close_and_kill(f, (unsigned)random_stream_below(&random, after)))
+			after = after * 3 / 4 + 1;
+		else
+			after += after / 8;
+		if (office_number(&f->office, parts_sql) == 0) {
+			killed++;
+			close_month(&f->office, 202603, MARCH + 40 * DAY);
+		} else {
+			closed++;
+		}
+		assert_int_equal(office_number(&f->office, parts_sql), parts);
+		assert_int_equal(office_number(&f->office, paid_sql), paid);
+		check(f);
+		assert_string_equal(f->complaints, "");
+	}
+	assert_int_equal(killed + closed, 30);
+	assert_true(killed > 0);
+}
+
 /* A life of some months: whatever happens, and whenever months are closed, the books are right. */
 struct life {
 	struct fixture *f;
@@ -549,8 +624,9 @@ static void test_random_life(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_right_books), TEST(test_wrong_books), TEST(test_append_only),	   TEST(test_tree),
-		TEST(test_export),	TEST(test_record),	TEST(test_record_several), TEST(test_random_life),
+		TEST(test_right_books),	   TEST(test_wrong_books), TEST(test_append_only),
+		TEST(test_tree),	   TEST(test_export),	   TEST(test_record),
+		TEST(test_record_several), TEST(test_random_life), TEST(test_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
