@@ -39,7 +39,7 @@ const { items } = load('evidence.json');
 
 for (const item of items)
 	check(`evidence of ${item.typedData.primaryType}`, () => checkEvidence(item));
-check('all thirteen types', () => equal(new Set(items.map((item) => item.typedData.primaryType)).size, 13));
+check('all fourteen types', () => equal(new Set(items.map((item) => item.typedData.primaryType)).size, 14));
 for (const tree of load('money.json').trees)
 	check(`tree of ${tree.leaves.length}`, () => checkTree(tree));
 done();
