@@ -13,6 +13,7 @@
 
 struct api {
 	struct http *http;
+	struct loop *loop;
 	struct api_sources sources;
 };
 
@@ -295,11 +296,12 @@ static bool read_number(struct http_request *request, const char *name, uint64_t
 
 static void start_chore(struct http_request *request, const struct api *api, const char *name)
 {
-	struct chore_options options = {.name = name, .shared = true};
+	struct chore_options options = {.name = name, .within = INT64_MAX, .shared = true};
 	uint64_t least = 0;
 
-	if (!read_number(request, "rate", INT64_MAX, &options.rate) || !read_number(request, "least", 100, &least)) {
-		http_answer_error(request, 400, "rate: bytes per second; least: percent, 0 to 100");
+	if (!read_number(request, "rate", INT64_MAX, &options.rate) || !read_number(request, "least", 100, &least) ||
+	    !read_number(request, "within", INT64_MAX, &options.within)) {
+		http_answer_error(request, 400, "rate: bytes per second; least: percent, 0 to 100; within: seconds");
 		return;
 	}
 	options.least = (unsigned)least;
@@ -317,6 +319,60 @@ static void on_check(struct http_request *request, void *arg)
 static void on_compact(struct http_request *request, void *arg)
 {
 	start_chore(request, arg, "compact");
+}
+
+static void on_restore(struct http_request *request, void *arg)
+{
+	start_chore(request, arg, "restore");
+}
+
+/* The operator agrees to what one satellite's filters would trash. */
+struct agreement {
+	struct http_request *request;
+	struct store *store;
+	struct address satellite;
+	enum err err;
+	json_t *held; /* all that is */
+};
+
+static void agree(void *arg)
+{
+	struct agreement *agreement = arg;
+
+	agreement->err = store_facts_agree(agreement->store, &agreement->satellite);
+	agreement->held = store_facts_held(agreement->store);
+}
+
+static void agreed(void *arg)
+{
+	struct agreement *agreement = arg;
+
+	if (agreement->err == ERR_OK)
+		http_answer_json(agreement->request, 200, json_pack("{s:O}", "held", agreement->held));
+	else if (agreement->err == ERR_NOT_FOUND)
+		http_answer_error(agreement->request, 404, "nothing is held of that satellite");
+	else
+		http_answer_error(agreement->request, 503, err_text(agreement->err));
+	json_decref(agreement->held);
+	free(agreement);
+}
+
+static void on_agree(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	const char *text = http_parameter(request, "satellite");
+	struct agreement *agreement;
+	struct address satellite;
+
+	if (text == NULL || address_from_text(text, &satellite) != ERR_OK) {
+		http_answer_error(request, 400, "satellite: its address, 0x and 40 digits");
+		return;
+	}
+	agreement = memory_new(1, sizeof(*agreement));
+	agreement->request = request;
+	agreement->store = api->sources.parts->store;
+	agreement->satellite = satellite;
+	pool_submit(api->sources.parts->disks, agree, api->loop, agreed, agreement);
 }
 
 static void on_stop_chore(struct http_request *request, void *arg)
@@ -338,6 +394,8 @@ static const struct http_route routes[] = {
 	{"POST", "/api/v1/settle", on_settle, true},
 	{"POST", "/api/v1/store/check", on_check, true},
 	{"POST", "/api/v1/store/compact", on_compact, true},
+	{"POST", "/api/v1/store/restore", on_restore, true},
+	{"POST", "/api/v1/store/agree", on_agree, true},
 	{"POST", "/api/v1/store/stop", on_stop_chore, true},
 };
 /* clang-format on */
@@ -349,6 +407,7 @@ enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir
 	enum err err;
 
 	api->sources = *sources;
+	api->loop = loop;
 	err = http_serve(loop, at, dir, routes, sizeof(routes) / sizeof(routes[0]), api, &api->http);
 	if (err != ERR_OK) {
 		free(api);

@@ -2,6 +2,7 @@
 #include "node/chores.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,7 +198,62 @@ static enum err run_compact(struct chore *chore)
 	return err;
 }
 
-static const struct chore_kind kinds[] = {{"check", run_check}, {"compact", run_compact}};
+struct restored {
+	atomic_bool come;
+	enum err err;
+	struct store_collected result;
+};
+
+static void on_restored(void *arg, enum err err, const struct store_collected *result)
+{
+	struct restored *restored = arg;
+
+	restored->err = err;
+	restored->result = *result;
+	atomic_store(&restored->come, true);
+}
+
+/* One satellite's pieces: a task of the store's upkeep, which we step, as it may have no thread. */
+static enum err restore_of(struct chore *chore, uint16_t satellite, uint64_t since, struct store_collected *sum)
+{
+	struct restored restored = {.err = ERR_OK};
+	enum err err = store_restore_since(chore->store, satellite, since, on_restored, &restored);
+
+	if (err != ERR_OK)
+		return err;
+	while (!atomic_load(&restored.come)) {
+		if (must_stop(chore) && store_collect_forget(chore->store, &restored))
+			return ERR_CANCELLED;
+		(void)store_upkeep_step(chore->store, "collect");
+	}
+	sum->moved_pieces += restored.result.moved_pieces;
+	sum->moved_bytes += restored.result.moved_bytes;
+	return restored.err;
+}
+
+static enum err run_restore(struct chore *chore)
+{
+	uint64_t now = clock_wall(), since = now > chore->options.within ? now - chore->options.within : 0;
+	struct store_collected sum = {.held = false};
+	struct store_space space;
+	struct address *satellites;
+	size_t count = store_satellites(chore->store, &satellites);
+	enum err err = ERR_OK;
+
+	store_space(chore->store, &space);
+	for (size_t i = 0; err == ERR_OK && i < count; i++) {
+		err = restore_of(chore, (uint16_t)i, since, &sum);
+		tell(chore, sum.moved_bytes, space.trash,
+		     json_pack("{s:I, s:I}", "pieces", (json_int_t)sum.moved_pieces, "bytes",
+			       (json_int_t)sum.moved_bytes));
+	}
+	free(satellites);
+	if (err != ERR_OK)
+		snprintf(chore->why, sizeof(chore->why), "%s", err_text(err));
+	return err;
+}
+
+static const struct chore_kind kinds[] = {{"check", run_check}, {"compact", run_compact}, {"restore", run_restore}};
 
 struct chore *chore_new(struct store *store, const struct chore_options *options)
 {

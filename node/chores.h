@@ -1,5 +1,5 @@
 /*
- * Long work on the store that its owner asks for: checking all of it, compacting it.
+ * Long work on the store that its owner asks for: checking all of it, compacting it, taking pieces out of the trash.
  *
  * A chore is one run of it, in a thread that may wait: in the daemon, asked over HTTP, one at a time; or in the command
  * itself while no daemon runs. What it tells is the same JSON either way (doc/formats.md, section 8).
@@ -15,9 +15,10 @@
 struct chore;
 
 struct chore_options {
-	const char *name; /* "check" or "compact" */
+	const char *name; /* "check", "compact" or "restore" */
 	uint64_t rate;	  /* check: bytes per second, at most; 0: no limit */
 	unsigned least;	  /* compact: percent of a segment that must be dead; 0: as the store does by itself */
+	uint64_t within;  /* restore: what went to the trash in the last so many seconds */
 	bool shared;	  /* beside customers: rests as long as it worked, and takes no sums, which change meanwhile */
 };
 

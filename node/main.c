@@ -75,6 +75,13 @@ static const struct option_spec option_table[] = {
 	 .fallback = "0",
 	 .help = "Bytes to be read in a second, at most; 0: no limit.",
 	 .command_only = true},
+	{.name = "within",
+	 .type = OPTION_DURATION,
+	 .max = 3650ull * DAY,
+	 .value = "TIME",
+	 .fallback = "30d",
+	 .help = "How long ago pieces went to the trash, at most.",
+	 .command_only = true},
 	{.name = "least",
 	 .type = OPTION_INT,
 	 .max = 100,
@@ -244,6 +251,16 @@ static const struct command command_table[] = {
 	 "What is live in files that are mostly dead moves to others. With --least, a file counts when so many percent "
 	 "of it are dead. The running node does it beside its customers; while none runs, the command does.",
 	 "dir json http least", 0, 0, store_commands_compact},
+	{"store restore", "", "Take pieces out of the trash again.",
+	 "What satellites no longer want stays in the trash for seven days. With --within, only what went there in "
+	 "that time is taken out. A satellite that still does not want it will ask for it to be trashed again.",
+	 "dir json http within", 0, 0, store_commands_restore},
+	{"store agree", "[SATELLITE]", "Tell which collections are held, or let one go on.",
+	 "A satellite that asks for more than a fifth of what it keeps here to be trashed is not obeyed at once: "
+	 "perhaps it lost its memory. Without an argument, tells what is held; with a satellite's address, lets what "
+	 "is held of it go to the trash when it asks again. Without that it goes a day later if the satellite repeats "
+	 "its wish.",
+	 "dir json http", 0, 1, store_commands_agree},
 	{"store rebuild-index", "", "Make the index of the piece store anew, from its segment files alone.",
 	 "Wants the node stopped. The node does this by itself when its index is missing or damaged.", "dir json", 0, 0,
 	 store_commands_rebuild},

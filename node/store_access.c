@@ -112,8 +112,8 @@ static void follow(void *arg)
 	bool told = false;
 	char path[128];
 
-	snprintf(path, sizeof(path), "/api/v1/store/%s?rate=%" PRIu64 "&least=%u", wait->options->name,
-		 wait->options->rate, wait->options->least);
+	snprintf(path, sizeof(path), "/api/v1/store/%s?rate=%" PRIu64 "&least=%u&within=%" PRIu64, wait->options->name,
+		 wait->options->rate, wait->options->least, wait->options->within);
 	wait->err = store_access_ask(wait->access, "POST", path, &wait->json);
 	while (wait->err == ERR_OK && is_running(wait->json)) {
 		json_t *next = NULL;

@@ -71,6 +71,24 @@ static void print_scrub(const json_t *scrub)
 	putchar('\n');
 }
 
+/* Collections that would have trashed too much. */
+static void print_held(const json_t *held)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach((json_t *)(uintptr_t)held, i, row) {
+		uint64_t bytes = number_of(row, "bytes"), of = number_of(row, "of");
+		char size[16], whole[16];
+
+		printf("held: satellite %s wants %s of %s trashed (%" PRIu64 " %%)",
+		       json_string_value(json_object_get(row, "satellite")), option_print_size(bytes, size),
+		       option_print_size(of, whole), of == 0 ? 0 : (uint64_t)((double)bytes * 100 / (double)of));
+		print_when(", since ", row, "since");
+		printf("%s\n", json_is_true(json_object_get(row, "agreed")) ? "; agreed, goes when it asks again" : "");
+	}
+}
+
 static void print_stats(const json_t *json)
 {
 	const json_t *space = json_object_get(json, "space"), *damage = json_object_get(json, "damage");
@@ -84,6 +102,7 @@ static void print_stats(const json_t *json)
 	printf("%-12s %10" PRIu64 "  pieces, %" PRIu64 " of them not yet acknowledged by their satellite\n", "damaged",
 	       number_of(damage, "pieces"), number_of(damage, "untold"));
 	print_scrub(json_object_get(json, "scrub"));
+	print_held(json_object_get(json, "held"));
 	if (json_is_true(json_object_get(space, "read_only")))
 		printf("read-only: %s\n", json_string_value(json_object_get(space, "reason")));
 }
@@ -195,6 +214,73 @@ int store_commands_compact(struct options *options)
 		(void)complain_of(result, "bad", "records cannot be read: they stay, and their files with them");
 	json_decref(json);
 	return status;
+}
+
+int store_commands_restore(struct options *options)
+{
+	const struct chore_options chore = {.name = "restore", .within = option_int(options, "within")};
+	json_t *json = NULL;
+	int status = do_chore(options, &chore, &json);
+	const json_t *result = json_object_get(json, "result");
+	char size[16];
+
+	if (json != NULL && !option_flag(options, "json"))
+		printf("%" PRIu64 " pieces of %s taken out of the trash\n", number_of(result, "pieces"),
+		       option_print_size(number_of(result, "bytes"), size));
+	json_decref(json);
+	return status;
+}
+
+/* What is held, and of one satellite no more: its next collection may go on. */
+static enum err agree(struct store_access *access, const char *satellite, json_t **ret)
+{
+	struct address address;
+	char path[128];
+	enum err err;
+
+	if (address_from_text(satellite, &address) != ERR_OK) {
+		snprintf(access->why, sizeof(access->why), "a satellite is named by its address, 0x and 40 digits");
+		return ERR_USAGE;
+	}
+	if (access->store == NULL) {
+		snprintf(path, sizeof(path), "/api/v1/store/agree?satellite=%s", satellite);
+		return store_access_ask(access, "POST", path, ret);
+	}
+	err = store_facts_agree(access->store, &address);
+	if (err == ERR_NOT_FOUND)
+		snprintf(access->why, sizeof(access->why), "nothing is held of that satellite");
+	else if (err != ERR_OK)
+		snprintf(access->why, sizeof(access->why), "%s", err_text(err));
+	else
+		*ret = json_pack("{s:o}", "held", store_facts_held(access->store));
+	return err;
+}
+
+int store_commands_agree(struct options *options)
+{
+	struct store_access access;
+	json_t *json = NULL;
+	enum err err = store_access_open(&access, options);
+
+	if (err == ERR_OK && options_argument_count(options) > 0)
+		err = agree(&access, options_argument(options, 0), &json);
+	else if (err == ERR_OK && access.store == NULL)
+		err = store_access_ask(&access, "GET", "/api/v1/store", &json);
+	else if (err == ERR_OK)
+		json = store_facts_json(access.store);
+	store_access_close(&access);
+	if (err != ERR_OK) {
+		complain(access.why);
+		return err == ERR_USAGE ? 2 : 1;
+	}
+	if (option_flag(options, "json"))
+		print_json(json_object_get(json, "held"));
+	else if (json_array_size(json_object_get(json, "held")) == 0)
+		printf("nothing is held\n");
+	else
+		print_held(json_object_get(json, "held"));
+	json_decref(json);
+	return 0;
 }
 
 int store_commands_rebuild(struct options *options)

@@ -11,6 +11,8 @@
 
 int store_commands_stats(struct options *options);
 int store_commands_check(struct options *options); /* 3 when something is damaged */
+int store_commands_restore(struct options *options);
+int store_commands_agree(struct options *options);
 int store_commands_compact(struct options *options);
 int store_commands_rebuild(struct options *options);
 

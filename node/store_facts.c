@@ -1,6 +1,8 @@
 /* Numbers into JSON. */
 #include "node/store_facts.h"
 
+#include <stdlib.h>
+
 uint64_t store_facts_used(const struct store_space *space)
 {
 	return space->live + space->trash + space->dead + space->overhead;
@@ -73,11 +75,43 @@ json_t *store_facts_damage(struct store *store)
 			 "untold", (json_int_t)damage.untold);
 }
 
+json_t *store_facts_held(struct store *store)
+{
+	struct store_held *held;
+	size_t count = store_collect_held(store, &held);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		char address[KEY_ADDRESS_TEXT];
+
+		address_to_text(&held[i].address, address);
+		json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I, s:b}", "satellite", address, "since",
+						      (json_int_t)held[i].since, "bytes", (json_int_t)held[i].bytes,
+						      "of", (json_int_t)held[i].of, "agreed", held[i].agreed));
+	}
+	free(held);
+	return list;
+}
+
+enum err store_facts_agree(struct store *store, const struct address *satellite)
+{
+	struct store_held *held;
+	size_t count = store_collect_held(store, &held);
+	enum err err = ERR_NOT_FOUND;
+
+	for (size_t i = 0; i < count; i++) {
+		if (address_equal(&held[i].address, satellite))
+			err = store_collect_agree(store, held[i].satellite);
+	}
+	free(held);
+	return err;
+}
+
 json_t *store_facts_json(struct store *store)
 {
 	struct store_space space;
 
 	store_space(store, &space);
-	return json_pack("{s:o, s:o, s:o}", "space", store_facts_space(&space), "damage", store_facts_damage(store),
-			 "scrub", scrub_json(store));
+	return json_pack("{s:o, s:o, s:o, s:o}", "space", store_facts_space(&space), "damage",
+			 store_facts_damage(store), "scrub", scrub_json(store), "held", store_facts_held(store));
 }

@@ -14,6 +14,10 @@ json_t *store_facts_space(const struct store_space *space);
 json_t *store_facts_damage(struct store *store);
 /* What a walk over all files found. */
 json_t *store_facts_checked(const struct store_checked *checked);
+/* The collections that wait for the operator. */
+json_t *store_facts_held(struct store *store);
+/* He agrees to what is held of that satellite. ERR_NOT_FOUND when nothing is; ERR_READ_ONLY. */
+enum err store_facts_agree(struct store *store, const struct address *satellite) WARN_UNUSED;
 /* GET /api/v1/store: doc/formats.md, section 8. */
 json_t *store_facts_json(struct store *store);
 

@@ -402,6 +402,18 @@ enum err store_satellite(struct store *store, const struct address *satellite, u
 	return err;
 }
 
+size_t store_satellites(struct store *store, struct address **ret)
+{
+	size_t count;
+
+	pthread_mutex_lock(&store->super_lock);
+	count = store->super.satellite_count;
+	*ret = memory_new(count + 1, sizeof(**ret));
+	memcpy(*ret, store->super.satellites, count * sizeof(**ret));
+	pthread_mutex_unlock(&store->super_lock);
+	return count;
+}
+
 /* Visit the live pieces of one segment; false in *go_on when `each` has enough. */
 static enum err each_of(struct store *store, struct segment *segment,
 			bool (*each)(void *arg, const struct store_key *key, uint64_t size), void *arg, bool *go_on)

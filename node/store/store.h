@@ -69,6 +69,9 @@ bool store_upkeep_step(struct store *store, const char *job);
 /* The small number under which this satellite's pieces are kept; assigned durably at first use. */
 enum err store_satellite(struct store *store, const struct address *satellite, uint16_t *ret) WARN_UNUSED;
 
+/* All that have one, in the order of their numbers; the caller frees *ret. */
+size_t store_satellites(struct store *store, struct address **ret);
+
 struct store_key {
 	uint16_t satellite;
 	struct bytes32 piece;
