@@ -195,6 +195,21 @@ static void answer_begin(struct begin *begin)
 	reply_list_end(&list);
 }
 
+/* A node that fills up between two check-ins is not offered more than it has. In order, so that two that allocate at
+ * once wait for each other and not in a circle. */
+static enum err take_room(struct database *db, const struct begin *begin)
+{
+	struct address nodes[REDUNDANCY_TOTAL];
+	enum err err = ERR_OK;
+
+	for (uint32_t i = 0; i < begin->count; i++)
+		nodes[i] = begin->offers[i].node;
+	select_sort(nodes, begin->count);
+	for (uint32_t i = 0; err == ERR_OK && i < begin->count; i++)
+		err = registry_take_room(db, &nodes[i], begin->segment.piece_size);
+	return err;
+}
+
 static enum err store_begin(struct database *db, void *arg)
 {
 	struct begin *begin = arg;
@@ -206,6 +221,8 @@ static enum err store_begin(struct database *db, void *arg)
 		err = segments_insert(db, &begin->segment);
 	if (err == ERR_OK)
 		err = segments_insert_offers(db, &begin->segment.id, begin->offers, begin->count);
+	if (err == ERR_OK)
+		err = take_room(db, begin);
 	if (err == ERR_OK)
 		err = objects_touch(db, &begin->segment.version);
 	return err;
@@ -224,6 +241,8 @@ enum err allocate_begin_segment(struct work *work)
 		make_offers(begin);
 		err = database_transaction(work->desk->db, store_begin, begin);
 	}
+	for (uint32_t i = 0; err == ERR_OK && i < begin->count; i++)
+		roster_take_room(work->desk->roster, begin->chosen[i], begin->segment.piece_size);
 	if (err == ERR_OK)
 		answer_begin(begin);
 	free(begin);

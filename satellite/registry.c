@@ -122,6 +122,16 @@ enum err registry_check_in(struct work *work, struct hostport *ret_dial)
 	return err;
 }
 
+enum err registry_take_room(struct database *db, const struct address *node, uint64_t bytes)
+{
+	struct query *q = database_query(db, "UPDATE nodes SET available = CASE WHEN available > $bytes THEN "
+					     "available - $bytes ELSE 0 END WHERE address = $address");
+
+	query_int(q, "bytes", bytes);
+	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	return query_run(q);
+}
+
 struct dialled {
 	struct work *work;
 	const char *network; /* NULL: not reached */

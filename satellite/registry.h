@@ -50,6 +50,10 @@ enum err registry_known(struct database *db, const struct address *node, bool *r
 /* Where a node can be dialled. ERR_NOT_FOUND for one that is unknown or was never reached. */
 enum err registry_endpoint(struct database *db, const struct address *node, struct endpoint *ret) WARN_UNUSED;
 
+/* So many bytes were allocated on the node: it has that much less available, until it says what it has itself. In a
+ * transaction. */
+enum err registry_take_room(struct database *db, const struct address *node, uint64_t bytes) WARN_UNUSED;
+
 /* Called for one node after the other, by address; an error ends the walk. Views die with the call, in which the
  * database must not be used. */
 typedef enum err registry_visit(const struct registered_node *node, void *arg);

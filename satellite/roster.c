@@ -87,6 +87,13 @@ const struct candidate *roster_candidates(const struct roster *roster, uint32_t 
 	return roster->candidates;
 }
 
+void roster_take_room(struct roster *roster, uint32_t index, uint64_t bytes)
+{
+	struct candidate *candidate = &roster->candidates[index];
+
+	candidate->available -= bytes < candidate->available ? bytes : candidate->available;
+}
+
 const char *roster_endpoint(const struct roster *roster, uint32_t index)
 {
 	return roster->endpoints[index];

@@ -20,6 +20,8 @@ void roster_free(struct roster *roster);
 enum err roster_refresh(struct desk *desk, bool now) WARN_UNUSED;
 /* The candidates, and where each can be dialled: `id@host:port`. Valid until the next refresh. */
 const struct candidate *roster_candidates(const struct roster *roster, uint32_t *ret_count);
+/* This one was given so many bytes; the next refresh finds them in the database. */
+void roster_take_room(struct roster *roster, uint32_t index, uint64_t bytes);
 const char *roster_endpoint(const struct roster *roster, uint32_t index);
 
 #endif

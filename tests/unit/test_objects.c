@@ -594,6 +594,36 @@ static void test_unreachable_nodes(void **state)
 	assert_false(address_equal(&pieces[0].allocation.node, &gone));
 }
 
+/* Between two check-ins a node is given no more than it said it had. */
+static void test_room_is_taken(void **state)
+{
+	struct office *office = *state;
+	struct message message = {.type = MSG_BEGIN_SEGMENT};
+	struct office_piece pieces[OFFICE_PIECES];
+	struct bytes32 version;
+	uint64_t before;
+	uint32_t count;
+
+	office_close(office);
+	office_open(office, "2/3/4/6");
+	for (int i = 0; i < 6; i++)
+		office_add_node(office, "192.0.2.1", office->settings.node_reserve + (5 << 20));
+	office_make_bucket(office, "films");
+	version = office_begin_object(office, "films", path_of("a"), 0);
+	before = office_number(office, "SELECT SUM(available) FROM nodes");
+	for (uint32_t i = 0; i < 2; i++) {
+		(void)office_begin_segment(office, &version, i, pieces, &count);
+		assert_int_equal(count, 6);
+	}
+	assert_int_equal(before - office_number(office, "SELECT SUM(available) FROM nodes"), 12 * 2097152);
+	message.begin_segment.version = version;
+	message.begin_segment.number = 2;
+	message.begin_segment.piece_size = 2097152;
+	assert_int_equal(office_ask(office, office->client, &message), REFUSAL_NOT_ENOUGH_NODES);
+	message.begin_segment.piece_size = 1 << 20;
+	assert_int_equal(office_ask(office, office->client, &message), REFUSAL_NONE);
+}
+
 static void test_networks_are_distinct(void **state)
 {
 	struct office *office = *state;
@@ -658,6 +688,7 @@ int main(void)
 		TEST(test_download_allocations),
 		TEST(test_order_of_pieces),
 		TEST(test_unreachable_nodes),
+		TEST(test_room_is_taken),
 		TEST(test_networks_are_distinct),
 		TEST(test_removed_object_is_taken_apart),
 	};
