@@ -1,6 +1,7 @@
 /*
- * Reading keeps all items and their struct hashes, sorted, so that what one names is found among many. Checking looks
- * at one item after the other: signature, the thing it names, its list, its numbers.
+ * Reading keeps all items and their struct hashes, sorted, so that what one names is found among many, and sorted by
+ * what they are about, so that two which exclude each other are neighbours. Checking looks at one item after the other:
+ * signature, the thing it names, its list, its numbers.
  */
 #include "payments/dossier.h"
 
@@ -36,6 +37,8 @@ struct dossier {
 	struct item *items;
 	size_t count;
 	struct hashed *by_hash; /* sorted, count of them */
+	struct hashed *topics;	/* the same, of those that have one */
+	size_t topic_count;
 };
 
 static enum err read_hex(const char *text, uint8_t **ret, size_t *ret_len)
@@ -111,6 +114,59 @@ static void sort_hashes(struct dossier *dossier)
 	qsort(dossier->by_hash, dossier->count, sizeof(*dossier->by_hash), compare_hashed);
 }
 
+/* A hash of what the item is about: who signed, under which domain, of which type, for whom and for which time. False
+ * for types of which there may be many. */
+static bool find_topic(const struct evidence *evidence, struct bytes32 *ret)
+{
+	union evidence_object about;
+	uint8_t text[2 * sizeof(struct bytes32) + sizeof(struct address)];
+
+	memset(&about, 0, sizeof(about));
+	if (evidence->type == &typed_statement) {
+		about.statement.satellite = evidence->object.statement.satellite;
+		about.statement.node = evidence->object.statement.node;
+		about.statement.period = evidence->object.statement.period;
+	} else if (evidence->type == &typed_usage) {
+		about.usage.satellite = evidence->object.usage.satellite;
+		about.usage.node = evidence->object.usage.node;
+		about.usage.day = evidence->object.usage.day;
+	} else if (evidence->type == &typed_price) {
+		about.price.party = evidence->object.price.party;
+		about.price.from = evidence->object.price.from;
+	} else {
+		return false;
+	}
+	typed_hash(evidence->type, &about, ret);
+	memcpy(text, ret->b, sizeof(ret->b));
+	memcpy(text + sizeof(ret->b), evidence->domain.separator.b, sizeof(ret->b));
+	memcpy(text + 2 * sizeof(ret->b), evidence->signer.b, sizeof(evidence->signer.b));
+	keccak_once(text, sizeof(text), ret);
+	return true;
+}
+
+/* By topic, then as they came. */
+static int compare_topics(const void *a, const void *b)
+{
+	const struct hashed *one = a, *other = b;
+	int order = bytes32_compare(&one->hash, &other->hash);
+
+	return order != 0 ? order : one->item < other->item ? -1 : one->item > other->item;
+}
+
+static void sort_topics(struct dossier *dossier)
+{
+	dossier->topics = memory_new(dossier->count, sizeof(*dossier->topics));
+	for (size_t i = 0; i < dossier->count; i++) {
+		struct hashed *topic = &dossier->topics[dossier->topic_count];
+
+		if (find_topic(&dossier->items[i].evidence, &topic->hash)) {
+			topic->item = i;
+			dossier->topic_count++;
+		}
+	}
+	qsort(dossier->topics, dossier->topic_count, sizeof(*dossier->topics), compare_topics);
+}
+
 enum err dossier_read(struct bytes json, struct dossier **ret, char why[DOSSIER_WHY])
 {
 	struct dossier *dossier = memory_new(1, sizeof(*dossier));
@@ -134,6 +190,7 @@ enum err dossier_read(struct bytes json, struct dossier **ret, char why[DOSSIER_
 		return err;
 	}
 	sort_hashes(dossier);
+	sort_topics(dossier);
 	*ret = dossier;
 	return ERR_OK;
 }
@@ -146,6 +203,7 @@ void dossier_free(struct dossier *dossier)
 		free(dossier->items[i].data);
 	free(dossier->items);
 	free(dossier->by_hash);
+	free(dossier->topics);
 	free(dossier);
 }
 
@@ -192,6 +250,40 @@ ptrdiff_t dossier_named(const struct dossier *dossier, size_t i)
 	if (found == NULL || dossier->items[found->item].evidence.type != type)
 		return -1;
 	return (ptrdiff_t)found->item;
+}
+
+/* The first with this topic, or where it would be. */
+static size_t first_of_topic(const struct dossier *dossier, const struct bytes32 *topic)
+{
+	size_t low = 0, high = dossier->topic_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (bytes32_compare(&dossier->topics[middle].hash, topic) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+ptrdiff_t dossier_rival(const struct dossier *dossier, size_t i, const bool *counts)
+{
+	const struct item *item = &dossier->items[i];
+	struct bytes32 topic;
+
+	if (!find_topic(&item->evidence, &topic))
+		return -1;
+	for (size_t at = first_of_topic(dossier, &topic); at < dossier->topic_count; at++) {
+		const struct hashed *other = &dossier->topics[at];
+
+		if (!bytes32_equal(&other->hash, &topic))
+			break;
+		if (counts[other->item] && !bytes32_equal(&dossier->items[other->item].hash, &item->hash))
+			return (ptrdiff_t)other->item;
+	}
+	return -1;
 }
 
 static enum dossier_fault fault(char *why, enum dossier_fault found, const char *text)

@@ -29,6 +29,10 @@ const struct evidence *dossier_item(const struct dossier *dossier, size_t i);
 struct bytes dossier_data(const struct dossier *dossier, size_t i, bool *ret_there);
 /* The item that item i names by struct hash, when it is here; -1 when it is not, or i names none. */
 ptrdiff_t dossier_named(const struct dossier *dossier, size_t i);
+/* Another item that item i excludes: of the same type, signer and domain, about the same thing, and different. A
+ * Statement of a month, a Usage of a day and a Price from a day on are signed once only. -1: none, or i is of another
+ * type. Only items of which counts[item] is true are looked at: those that were found authentic. */
+ptrdiff_t dossier_rival(const struct dossier *dossier, size_t i, const bool *counts);
 
 /* What can be wrong with an item; the first that applies. All but the last say that it proves nothing. */
 enum dossier_fault {

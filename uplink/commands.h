@@ -13,5 +13,6 @@ int command_copy(struct options *options);
 int command_cat(struct options *options);
 int command_remove(struct options *options);
 int command_usage(struct options *options);
+int command_verify_evidence(struct options *options);
 
 #endif

@@ -129,6 +129,19 @@ static const struct command commands[] = {
 	 .min_arguments = 0,
 	 .max_arguments = 0,
 	 .run = command_usage},
+	{.name = "verify-evidence",
+	 .arguments = "FILE",
+	 .help = "Check a file of signed things that somebody shows in a dispute about pay.",
+	 .details =
+		 "FILE is what granary-node dispute export writes (a dossier, doc/formats.md). Needs no network and no "
+		 "access, and believes nobody: each item is held against its signature, against the thing that it "
+		 "names, as an order its allocation, and against the list that it was signed over, as a statement its "
+		 "lines; and no party may have signed two things that exclude each other. Exit status 1 when something "
+		 "does not hold, 2 when FILE is no dossier.",
+	 .options = "json",
+	 .min_arguments = 1,
+	 .max_arguments = 1,
+	 .run = command_verify_evidence},
 };
 
 static const struct program program = {

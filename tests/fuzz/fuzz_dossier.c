@@ -69,6 +69,27 @@ static void check_signed(const struct dossier *dossier)
 	json_decref(root);
 }
 
+/* What excludes another is excluded by something, too, and only what counts is found. */
+static void check_rivals(const struct dossier *dossier)
+{
+	size_t count = dossier_count(dossier);
+	bool *counts = calloc(count + 1, sizeof(*counts));
+
+	if (counts == NULL)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		if (dossier_rival(dossier, i, counts) != -1)
+			abort();
+	memset(counts, true, count);
+	for (size_t i = 0; i < count; i++) {
+		ptrdiff_t rival = dossier_rival(dossier, i, counts);
+
+		if (rival >= 0 && ((size_t)rival >= count || dossier_rival(dossier, (size_t)rival, counts) < 0))
+			abort();
+	}
+	free(counts);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct dossier *dossier = NULL;
@@ -81,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (size_t i = 0; i < dossier_count(dossier); i++)
 		check_item(dossier, i);
+	check_rivals(dossier);
 	check_signed(dossier);
 	dossier_free(dossier);
 	return 0;

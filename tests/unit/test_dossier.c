@@ -321,6 +321,50 @@ static void test_statement(void **state)
 	expect_statement(&statement, data, w.len, DOSSIER_SUM);
 }
 
+/* Who signs two things about one month, day or price is found out, but by authentic ones only. */
+static void test_rivals(void **state)
+{
+	const struct address *from = key_address(satellite), *to = key_address(node);
+	struct statement statement = {.satellite = *from, .node = *to, .period = 202610};
+	struct usage usage = {.satellite = *from, .node = *to, .day = DAY};
+	struct price price = {.party = *from, .from = DAY * 86400ull, .until = DAY * 86400ull + 86400};
+	struct payee payee = {.node = *to, .from = 1};
+	const bool all[12] = {true, true, true, true, true, true, true, true, true, true, true, true};
+	const bool but_two[12] = {true, false, true, true, true, true, true, true, true, false, true, true};
+	const ptrdiff_t want[12] = {1, 0, -1, 1, 5, 4, 7, 6, -1, 0, -1, -1};
+	struct dossier *dossier;
+
+	(void)state;
+	list = json_array();
+	add(&typed_statement, &statement, satellite, no_data);
+	statement.paid = 1;
+	add(&typed_statement, &statement, satellite, no_data);
+	statement.period++;
+	add(&typed_statement, &statement, satellite, no_data);
+	statement.period--;
+	statement.paid = 0;
+	add(&typed_statement, &statement, satellite, no_data); /* the first, once more */
+	add(&typed_usage, &usage, satellite, no_data);
+	usage.byteSeconds = 1;
+	add(&typed_usage, &usage, satellite, no_data);
+	add(&typed_price, &price, satellite, no_data);
+	price.egress = 1;
+	add(&typed_price, &price, satellite, no_data);
+	usage.day++;
+	add(&typed_usage, &usage, satellite, no_data);
+	statement.paid = 2;
+	add(&typed_statement, &statement, satellite, no_data);
+	add(&typed_payee, &payee, node, no_data);
+	payee.payee.b[0] = 1;
+	add(&typed_payee, &payee, node, no_data);
+	dossier = read_list();
+	for (size_t i = 0; i < 12; i++)
+		assert_int_equal(dossier_rival(dossier, i, all), want[i]);
+	assert_int_equal(dossier_rival(dossier, 0, but_two), -1);
+	assert_int_equal(dossier_rival(dossier, 1, but_two), 0);
+	dossier_free(dossier);
+}
+
 static void expect_pieces(const uint8_t *data, size_t len, enum dossier_fault want)
 {
 	struct deletion deletion = {.satellite = *key_address(satellite), .node = *key_address(node)};
@@ -444,17 +488,12 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_transfer),
-		cmocka_unit_test(test_another_domain),
-		cmocka_unit_test(test_settlement),
-		cmocka_unit_test(test_settled),
-		cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_statement),
-		cmocka_unit_test(test_pieces),
-		cmocka_unit_test(test_no_list),
-		cmocka_unit_test(test_long_data),
-		cmocka_unit_test(test_no_dossiers),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_transfer),    cmocka_unit_test(test_another_domain),
+		cmocka_unit_test(test_settlement),  cmocka_unit_test(test_settled),
+		cmocka_unit_test(test_usage),	    cmocka_unit_test(test_statement),
+		cmocka_unit_test(test_rivals),	    cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_no_list),	    cmocka_unit_test(test_long_data),
+		cmocka_unit_test(test_no_dossiers), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
