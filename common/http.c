@@ -280,6 +280,11 @@ static enum err make_cookie(const char *dir, char cookie[HTTP_COOKIE_TEXT])
 	return err;
 }
 
+const char *http_serve_text(enum err err)
+{
+	return err == ERR_EXISTS ? "another program listens there already" : err_text(err);
+}
+
 enum err http_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct http_route *routes,
 		    size_t count, void *arg, struct http **ret)
 {

@@ -29,6 +29,8 @@ struct http_route {
  * taken, ERR_DENIED, ERR_NOT_FOUND for an unknown host name, ERR_IO and its kind when the cookie cannot be written. */
 enum err http_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct http_route *routes,
 		    size_t count, void *arg, struct http **ret) WARN_UNUSED;
+/* Words for what http_serve failed with. */
+const char *http_serve_text(enum err err);
 /* Stop serving. Requests not yet answered get 503; answering them later is harmless. */
 void http_free(struct http *http);
 uint16_t http_port(const struct http *http);

@@ -61,7 +61,10 @@ enum err service_key(const char *dir, struct key **ret, char *why, size_t room)
 	char *path = file_join(dir, KEY_FILE);
 	enum err err = key_load(path, ret);
 
-	if (err == ERR_NOT_FOUND)
+	if (err == ERR_NOT_FOUND && !file_exists(dir))
+		snprintf(why, room, "there is no %s: is --dir right, its disk mounted? %s init makes a new one", dir,
+			 program_invocation_short_name);
+	else if (err == ERR_NOT_FOUND)
 		snprintf(why, room, "no key in %s; make one with: %s init --dir %s", dir, program_invocation_short_name,
 			 dir);
 	else if (err == ERR_DENIED && access(path, R_OK) == 0)

@@ -38,10 +38,19 @@ int node_init(struct options *options)
 {
 	const char *dir = options_dir(options);
 	char why[SETTINGS_MESSAGE] = "", text[STORE_MESSAGE] = "";
+	struct live_settings live;
 	struct key *key = NULL;
+	enum err err;
 
 	if (option_count(options, "satellite") == 0) {
 		complain("init needs at least one --satellite: nobody else can give this node work");
+		return 2;
+	}
+	settings_read_live(options, &live);
+	err = settings_check_live(&live, why, sizeof(why));
+	settings_free_live(&live);
+	if (err != ERR_OK) {
+		complain(why);
 		return 2;
 	}
 	if (service_init(options, SETTINGS_OPTIONS, &key, why, sizeof(why)) != ERR_OK)

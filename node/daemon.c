@@ -37,10 +37,13 @@ struct daemon {
 
 static enum err set_satellites(struct daemon *daemon, const struct live_settings *live, char *why, size_t room)
 {
-	enum err err = trust_set(daemon->parts.trust, live->satellites, live->satellite_count);
+	enum err err = settings_check_live(live, why, room);
 
-	if (err != ERR_OK)
-		snprintf(why, room, "satellite: one of them is named twice");
+	if (err == ERR_OK) {
+		err = trust_set(daemon->parts.trust, live->satellites, live->satellite_count);
+		if (err != ERR_OK)
+			snprintf(why, room, "satellite: one of them makes no sense: %s", err_text(err));
+	}
 	if (err == ERR_OK && trust_is_test(daemon->parts.trust))
 		clock_allow_offset();
 	return err;
@@ -58,6 +61,7 @@ static enum err open_store(struct daemon *daemon, char *why, size_t room)
 {
 	const struct store_options options = {
 		.allocation = daemon->settings.allocation,
+		.owner = key_id(daemon->key),
 		.scrub_seconds = daemon->settings.scrub > 0 ? daemon->settings.scrub : STORE_SCRUB_NEVER,
 	};
 	char text[STORE_MESSAGE] = "";
@@ -122,7 +126,7 @@ static enum err start_api(struct daemon *daemon, char *why, size_t room)
 	err = api_serve(daemon->loop, at, options_dir(daemon->options), &sources, &daemon->api);
 	if (err != ERR_OK) {
 		hostport_print(at, text);
-		snprintf(why, room, "http: cannot serve on %s: %s", text, err_text(err));
+		snprintf(why, room, "http: cannot serve on %s: %s", text, http_serve_text(err));
 	}
 	return err;
 }

@@ -1,6 +1,7 @@
 /* From options to values. Everything was checked against the table of main.c when it was read. */
 #include "node/settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -73,6 +74,26 @@ void settings_read_live(const struct options *options, struct live_settings *ret
 	ret->satellites = memory_new(ret->satellite_count + 1, sizeof(*ret->satellites));
 	for (size_t i = 0; i < ret->satellite_count; i++)
 		ret->satellites[i] = *option_endpoint(options, "satellite", i);
+}
+
+enum err settings_check_live(const struct live_settings *live, char *why, size_t room)
+{
+	char id[KEY_ID_HEX];
+
+	if (live->has_payout && address_is_zero(&live->payout)) {
+		snprintf(why, room, "payout: what is paid to the zero address is lost");
+		return ERR_USAGE;
+	}
+	for (size_t i = 0; i < live->satellite_count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (!id_equal(&live->satellites[i].id, &live->satellites[k].id))
+				continue;
+			id_to_hex(&live->satellites[i].id, id);
+			snprintf(why, room, "satellite: %s is named twice", id);
+			return ERR_USAGE;
+		}
+	}
+	return ERR_OK;
 }
 
 void settings_free_live(struct live_settings *live)

@@ -41,6 +41,8 @@ struct live_settings {
 
 void settings_read(const struct options *options, struct settings *ret);
 void settings_read_live(const struct options *options, struct live_settings *ret);
+/* What is well-formed, but makes no sense: a satellite named twice, a payout to nobody. ERR_USAGE, with words. */
+enum err settings_check_live(const struct live_settings *live, char *why, size_t room) WARN_UNUSED;
 void settings_free_live(struct live_settings *live);
 
 /* For commands that work without a running node: the satellites of the options, with the domains to which they are

@@ -26,9 +26,10 @@ enum err store_access_lock(struct store_access *access, const struct options *op
 	*access = (struct store_access){.options = options};
 	*ret_daemon = false;
 	err = service_key(dir, &key, access->why, sizeof(access->why));
-	key_free(key);
 	if (err != ERR_OK)
 		return err;
+	access->node = *key_id(key);
+	key_free(key);
 	err = service_lock(dir, access->why, sizeof(access->why));
 	if (err != ERR_BUSY)
 		return err;
@@ -36,13 +37,14 @@ enum err store_access_lock(struct store_access *access, const struct options *op
 	return ERR_OK;
 }
 
-void store_access_options(const struct options *options, struct store_options *ret)
+void store_access_options(const struct store_access *access, struct store_options *ret)
 {
-	const uint64_t scrub = option_int(options, "scrub");
+	const uint64_t scrub = option_int(access->options, "scrub");
 
 	*ret = (struct store_options){
-		.allocation = option_int(options, "allocate"),
+		.allocation = option_int(access->options, "allocate"),
 		.no_upkeep = true,
+		.owner = &access->node,
 		.scrub_seconds = scrub > 0 ? scrub : STORE_SCRUB_NEVER,
 	};
 }
@@ -56,7 +58,7 @@ enum err store_access_open(struct store_access *access, const struct options *op
 
 	if (err != ERR_OK || daemon)
 		return err;
-	store_access_options(options, &how);
+	store_access_options(access, &how);
 	err = store_open(options_dir(options), &how, &seam_system, &access->store, text);
 	if (err != ERR_OK)
 		snprintf(access->why, sizeof(access->why), "%s", text);

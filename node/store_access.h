@@ -14,6 +14,7 @@
 struct store_access {
 	const struct options *options;
 	struct store *store; /* NULL: through the daemon */
+	struct id node;	     /* of the directory */
 	char why[SETTINGS_MESSAGE];
 };
 
@@ -21,8 +22,8 @@ struct store_access {
 enum err store_access_lock(struct store_access *access, const struct options *options, bool *ret_daemon) WARN_UNUSED;
 /* … and open the store when there is no daemon. Words are in access->why on failure. */
 enum err store_access_open(struct store_access *access, const struct options *options) WARN_UNUSED;
-/* How a command opens the store, by its options. */
-void store_access_options(const struct options *options, struct store_options *ret);
+/* How a command opens the store; *ret points into access. */
+void store_access_options(const struct store_access *access, struct store_options *ret);
 void store_access_close(struct store_access *access);
 /* Ask the daemon. */
 enum err store_access_ask(struct store_access *access, const char *method, const char *path, json_t **ret) WARN_UNUSED;

@@ -297,12 +297,10 @@ int store_commands_rebuild(struct options *options)
 		return complain(access.why);
 	if (daemon)
 		return complain("the node is running: stop it before its index is made anew");
-	store_access_options(options, &how);
-	err = store_open(options_dir(options), &how, &seam_system, &access.store, text);
+	store_access_options(&access, &how);
+	err = store_rebuild(options_dir(options), &how, &seam_system, &space, text);
 	if (err != ERR_OK)
 		return complain(text);
-	store_space(access.store, &space);
-	store_access_close(&access);
 	json = store_facts_space(&space);
 	if (option_flag(options, "json"))
 		print_json(json);

@@ -153,7 +153,8 @@ enum err api_serve(struct loop *loop, struct server *server, const struct hostpo
 	err = http_serve(loop, at, server_settings(server)->dir, routes, sizeof(routes) / sizeof(routes[0]), api,
 			 &api->http);
 	if (err != ERR_OK) {
-		snprintf(why, room, "cannot serve HTTP on %s:%u: %s", at->host, at->port, err_text(err));
+		snprintf(why, room, "cannot serve HTTP on %s:%u: %s", at->host, at->port,
+			 http_serve_text(err));
 		free(api);
 		return err;
 	}

@@ -9,7 +9,6 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
-#include "node/store/verify.h"
 
 #define VERSION 1
 #define AT_CRC (SCRUB_FILE - 4)
@@ -37,6 +36,12 @@ struct scrub {
 static uint64_t period_of(const struct store *store)
 {
 	return store->options.scrub_seconds == 0 ? PERIOD : store->options.scrub_seconds;
+}
+
+static uint32_t crc_of(const uint8_t file[SCRUB_FILE])
+{
+	/* ISA-L takes no const; it reads only. */
+	return ~crc32_iscsi((unsigned char *)(uintptr_t)file, AT_CRC, UINT32_MAX);
 }
 
 /* The counts in the order of the file. */
@@ -68,11 +73,10 @@ static void encode(const struct store_scrub *state, const struct verify_place *p
 	list_counts(&now, counts);
 	for (size_t i = 0; i < COUNTS; i++)
 		write_u64(&w, *counts[i]);
-	put_be32(out + AT_CRC, ~crc32_iscsi(out, AT_CRC, UINT32_MAX));
+	put_be32(out + AT_CRC, crc_of(out));
 }
 
-/* False when that is no bookmark of ours. */
-static bool decode(uint8_t from[SCRUB_FILE], struct store_scrub *ret, struct verify_place *ret_place)
+bool scrub_decode(const uint8_t from[SCRUB_FILE], struct store_scrub *ret, struct verify_place *ret_place)
 {
 	uint64_t *counts[COUNTS];
 	struct reader r;
@@ -80,7 +84,7 @@ static bool decode(uint8_t from[SCRUB_FILE], struct store_scrub *ret, struct ver
 
 	reader_init(&r, bytes_of(from + sizeof(magic), AT_CRC - sizeof(magic)));
 	if (memcmp(from, magic, sizeof(magic)) != 0 || read_u16(&r) != VERSION ||
-	    get_be32(from + AT_CRC) != ~crc32_iscsi(from, AT_CRC, UINT32_MAX))
+	    get_be32(from + AT_CRC) != crc_of(from))
 		return false;
 	kind = read_u16(&r);
 	ret->under_way = kind != 0;
@@ -145,7 +149,7 @@ static void load(struct scrub *scrub)
 		return;
 	err = seam_read_full(seam, fd, raw, sizeof(raw), 0);
 	seam->close(seam, fd);
-	if (err != ERR_OK || !decode(raw, &state, &place))
+	if (err != ERR_OK || !scrub_decode(raw, &state, &place))
 		return;
 	scrub->state = state;
 	scrub->place = place;

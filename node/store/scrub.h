@@ -9,9 +9,12 @@
 #ifndef GRANARY_NODE_STORE_SCRUB_H
 #define GRANARY_NODE_STORE_SCRUB_H
 
-#include "node/store/engine.h"
+#include "node/store/verify.h"
 
 #define SCRUB_FILE 192 /* bytes */
+
+/* Read a bookmark; false when it is none of ours. */
+bool scrub_decode(const uint8_t from[SCRUB_FILE], struct store_scrub *ret, struct verify_place *ret_place);
 
 struct scrub;
 

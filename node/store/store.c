@@ -20,6 +20,7 @@
 #include "node/store/collect.h"
 #include "node/store/compact.h"
 #include "node/store/engine.h"
+#include "node/store/home.h"
 #include "node/store/jobs.h"
 #include "node/store/planted.h"
 #include "node/store/recovery.h"
@@ -138,7 +139,7 @@ enum err store_init(const char *dir, uint64_t allocation, uint64_t segment_size,
 }
 
 /* The lock first, so that two processes never even read at once. */
-static enum err lock_store(struct store *store, char why[STORE_MESSAGE])
+static enum err lock_store(struct store *store, const char *dir, char why[STORE_MESSAGE])
 {
 	char path[SEGMENT_PATH];
 	enum err err;
@@ -146,15 +147,14 @@ static enum err lock_store(struct store *store, char why[STORE_MESSAGE])
 	snprintf(path, sizeof(path), "%s/SUPER", store->dir);
 	err = seam_open_file(store->seam, path, O_RDWR, &store->super_fd);
 	if (err != ERR_OK)
-		return fail(err, why, "there is no store in %.180s (%s): is its disk mounted?", store->dir,
-			    err_text(err));
+		return home_explain(store, dir, err, why);
 	snprintf(path, sizeof(path), "%s/LOCK", store->dir);
 	err = seam_open_file(store->seam, path, O_RDWR | O_CREAT, &store->lock_fd);
 	if (err != ERR_OK)
 		return fail(err, why, "cannot open %.180s: %s", path, err_text(err));
 	err = seam_lock_file(store->seam, store->lock_fd);
 	if (err == ERR_BUSY)
-		return fail(ERR_BUSY, why, "the store in %.180s is open already", store->dir);
+		return fail(ERR_BUSY, why, "the store in %.160s is open already, in another process", store->dir);
 	if (err != ERR_OK)
 		return fail(err, why, "cannot lock %.180s: %s", path, err_text(err));
 	return ERR_OK;
@@ -235,11 +235,13 @@ static void settle_recovery(struct store *store, const char *dir, bool clean)
 static enum err open_parts(struct store *store, const char *dir, char why[STORE_MESSAGE])
 {
 	struct recovery_found found;
-	enum err err = lock_store(store, why);
+	enum err err = lock_store(store, dir, why);
 	bool clean;
 
 	if (err == ERR_OK)
 		err = load_super(store, why);
+	if (err == ERR_OK)
+		err = home_admit(store, dir, why);
 	if (err != ERR_OK)
 		return err;
 	make_parts(store);
@@ -261,6 +263,8 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	store->collector = collect_new(store);
 	store->log = transfer_log_start(store);
 	store->scrub = scrub_new(store);
+	home_keep(store, dir);
+	store->options.owner = NULL;
 	if (!store->options.no_upkeep)
 		upkeep_start(store->upkeep);
 	return ERR_OK;

@@ -43,6 +43,7 @@ struct store_options {
 	uint64_t checkpoint_records; /* … or so many records were written since; 0: 900 s, a million */
 	bool rebuild; /* make the index anew from the segments, whatever checkpoints say */
 	uint64_t scrub_seconds;	     /* for reading everything once; 0: 30 days, STORE_SCRUB_NEVER: not at all */
+	const struct id *owner;	     /* the node, whose store it must be; NULL: anybody's. For the opening only */
 	/* Told now and then how far opening is, in bytes read and in all; NULL: nobody. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;

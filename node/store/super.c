@@ -13,6 +13,7 @@
 #define VERSION 1
 #define CLEAN 1u
 #define AT_CRC (SUPER_COPY - 4)
+#define AT_OWNER (SUPER_COPY - 40)
 
 static const char magic[8] = "GRANSUPR";
 
@@ -42,7 +43,9 @@ void super_encode(const struct super *super, uint8_t out[SUPER_COPY])
 	write_u64(&w, super->floor);
 	for (uint16_t i = 0; i < super->satellite_count; i++)
 		write_raw(&w, super->satellites[i].b, sizeof(super->satellites[i].b));
-	assert(w.err == ERR_OK);
+	assert(w.err == ERR_OK && w.len <= AT_OWNER);
+	if (super->owned)
+		memcpy(out + AT_OWNER, super->owner.b, sizeof(super->owner.b));
 	put_be32(out + AT_CRC, crc_of(out));
 }
 
@@ -77,6 +80,8 @@ enum err super_decode(const uint8_t from[SUPER_COPY], struct super *ret)
 	ret->next_segment = read_u32(&r);
 	ret->sequence = read_u64(&r);
 	ret->floor = read_u64(&r);
+	memcpy(ret->owner.b, from + AT_OWNER, sizeof(ret->owner.b));
+	ret->owned = ret->owner.b[0] != 0; /* 2 or 3 in a compressed key */
 	if (!plausible(ret))
 		return ERR_CORRUPT;
 	for (uint16_t i = 0; i < ret->satellite_count; i++)

@@ -27,6 +27,8 @@ struct super {
 	uint64_t floor;	       /* Unix seconds of the last start after an unclean stop; 0: never */
 	uint16_t satellite_count;
 	struct address satellites[SUPER_SATELLITES];
+	bool owned;	 /* `owner` says whose store it is; false in those of before there was that */
+	struct id owner; /* the node's */
 	int good; /* not stored: the copy known to be whole, 0 or 1 */
 };
 

@@ -2,6 +2,10 @@
 
 import json
 import os
+import re
+import resource
+import shutil
+import socket
 import struct
 import urllib.error
 import urllib.request
@@ -193,3 +197,115 @@ def test_the_api_refuses_nonsense(net):
     assert post("check?rate=65536") == 200 and post("check") == 200 and post("compact") == 409
     assert post("stop") == 200
     wait_until("it stops", lambda: post("compact") == 200)
+
+
+def start_fails(node):
+    """What `run` says when it refuses to start."""
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "run", "--dir", node.dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    assert failure.value.status == 1 and failure.value.err.count("\n") == 1
+    return failure.value.err
+
+
+def test_the_wrong_disk_is_refused(net):
+    node, other = net.nodes[0], net.add_node()
+    data = os.urandom(50_000)
+    net.access.put(data, "granary://bucket/one")
+    node.stop()
+    other.stop()
+    store_dir, away = node.dir / "store", node.dir / "away"
+    # Gone, and an empty directory where it was: what an unmounted disk leaves.
+    store_dir.rename(away)
+    assert "is gone" in start_fails(node) and "mounted" in start_fails(node)
+    store_dir.mkdir()
+    assert "gone from" in start_fails(node) and "mounted" in start_fails(node)
+    assert list(store_dir.iterdir()) == []
+    for command in ("check", "stats", "compact", "rebuild-index"):
+        assert "mounted" in store_refused(node, command)[1]
+    # Another node's disk.
+    store_dir.rmdir()
+    (other.dir / "store").rename(store_dir)
+    assert "belongs to node " + other.id in start_fails(node)
+    store_dir.rename(other.dir / "store")
+    # A store of this node, but not the one that it had.
+    away.rename(store_dir)
+    kept = (node.dir / "store.id").read_text()
+    (node.dir / "store.id").write_text(re.sub("^store [0-9a-f]{32}", "store " + 32 * "0", kept, flags=re.M))
+    assert "another store" in start_fails(node) and "store.id" in start_fails(node)
+    (node.dir / "store.id").write_text(kept)
+    # All is as it was.
+    other.start()
+    node.start()
+    net.wait_online(2)
+    assert net.access.get("granary://bucket/one") == data
+
+
+def test_a_store_is_open_once(net, tmp_path):
+    node, twin = net.nodes[0], tmp_path / "twin"
+    twin.mkdir()
+    for name in ("key", "config.ini"):
+        shutil.copy2(node.dir / name, twin / name)
+    (twin / "store").symlink_to(node.dir / "store")
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "run", "--dir", twin, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    assert "open already" in failure.value.err
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "store", "check", "--dir", twin)
+    assert "open already" in failure.value.err
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "run", "--dir", node.dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
+    assert "runs in" in failure.value.err
+
+
+def test_read_only_says_why(net):
+    """A write that fails, by a limit on the size of files."""
+    net.wrapper = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]
+    node, data = net.nodes[0], os.urandom(3_000_000)
+    node.restart()
+    net.wait_online(1)
+    net.access.put(data, "granary://bucket/before")
+    net.expect_errors("store_read_only", "request_failed", "ledger")
+    limits = resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+    with pytest.raises(CommandFailed):
+        net.access.put(os.urandom(500_000), "granary://bucket/after")
+    resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, limits)
+    space = node.json("status")["space"]
+    assert space["read_only"] is True and space["reason"].startswith("writing segment 0")
+    assert "read-only: writing segment 0" in node.command("status")
+    assert store(node, "stats")["space"]["reason"] == space["reason"]
+    wait_until("the log says so", lambda: "event=store_read_only why=" in node.log())
+    health = urllib.request.Request(f"http://127.0.0.1:{node.http_port}/health")
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.urlopen(health, timeout=10)
+    assert answer.value.code == 503
+    with urllib.request.urlopen(f"http://127.0.0.1:{node.http_port}/metrics", timeout=10) as metrics:
+        text = metrics.read().decode()
+    assert "granary_node_read_only 1\n" in text
+    assert 'granary_node_read_only_info{reason="' + space["reason"] + '"} 1' in text
+    assert net.access.get("granary://bucket/before") == data
+    node.restart()
+    net.wait_online(1)
+    assert node.json("status")["space"]["read_only"] is False
+    assert net.access.get("granary://bucket/before") == data
+    net.access.put(os.urandom(500_000), "granary://bucket/after")
+
+
+def test_init_refuses_what_run_would(tmp_path):
+    endpoint = "02" + "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798" + "@127.0.0.1:7885"
+    node = tmp_path / "node"
+    for words, told in ((["--satellite", endpoint], "named twice"), (["--payout", "0x" + 40 * "0"], "zero address")):
+        with pytest.raises(CommandFailed) as failure:
+            run("granary-node", "init", "--dir", node, "--satellite", endpoint, "--allocate", "64MB", *words)
+        assert failure.value.status == 2 and told in failure.value.err
+        assert not node.exists()
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "run", "--dir", node)
+    assert failure.value.status == 1 and f"there is no {node}" in failure.value.err
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        at = f"127.0.0.1:{taken.getsockname()[1]}"
+        run("granary-node", "init", "--dir", node, "--satellite", endpoint, "--allocate", "64MB")
+        with pytest.raises(CommandFailed) as failure:
+            run("granary-node", "run", "--dir", node, "--listen", "127.0.0.1:0", "--http", at)
+    assert at in failure.value.err and "listens there already" in failure.value.err

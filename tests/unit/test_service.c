@@ -128,6 +128,8 @@ static void test_key_refusals(void **state)
 	char why[512];
 
 	assert_int_equal(service_key(f->home, &key, why, sizeof(why)), ERR_NOT_FOUND);
+	assert_non_null(strstr(why, "its disk mounted?"));
+	assert_int_equal(service_key(f->dir, &key, why, sizeof(why)), ERR_NOT_FOUND);
 	assert_non_null(strstr(why, " init --dir "));
 	assert_int_equal(call(f, "id", "--json"), 1);
 	assert_int_equal(call(f, "init", NULL), 0);
