@@ -74,7 +74,7 @@ static void explain_command(const struct program *program, int argc, char **argv
 	best = one_word.best != NULL ? one_word.best : two_words.best;
 	if (argv[1][0] == '-')
 		snprintf(why, room, "the command comes before its options; see %s --help", program->name);
-	else if (list_second_words(program, argv[1], seconds, sizeof(seconds)) && argc == 2)
+	else if (list_second_words(program, argv[1], seconds, sizeof(seconds)) && (argc == 2 || argv[2][0] == '-'))
 		snprintf(why, room, "%.64s needs a second word, one of: %s", argv[1], seconds);
 	else if (best != NULL)
 		snprintf(why, room, "unknown command \"%.64s\"; did you mean \"%s\"?", argv[1], best);

@@ -25,9 +25,27 @@ static enum err drop_oldest(struct database *db, const struct address *node)
 	return query_run(q);
 }
 
+/* Whom the node named last for a time up to `begins`; ERR_NOT_FOUND. */
+static enum err find_before(struct database *db, const struct address *node, struct bytes begins, struct payee *ret)
+{
+	struct query *q =
+		database_query(db, "SELECT signed FROM payees WHERE node = $node AND begins <= $begins ORDER BY "
+				   "begins DESC LIMIT 1");
+	struct signature signature;
+	enum err err;
+
+	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_bytes(q, "begins", begins);
+	err = query_one(q);
+	if (err == ERR_OK && typed_decode(&typed_payee, query_get_bytes(q, 0), ret, &signature) != ERR_OK)
+		err = ERR_CORRUPT;
+	query_reset(q);
+	return err;
+}
+
 enum err payees_keep(struct database *db, const struct address *node, struct bytes signed_payee)
 {
-	struct payee payee;
+	struct payee payee, before;
 	struct signature signature;
 	uint8_t begins[8];
 	struct query *q;
@@ -36,8 +54,16 @@ enum err payees_keep(struct database *db, const struct address *node, struct byt
 	if (typed_decode(&typed_payee, signed_payee, &payee, &signature) != ERR_OK)
 		return ERR_CORRUPT;
 	put_be64(begins, payee.from);
-	err = run(db, "DELETE FROM payees WHERE node = $node AND begins >= $begins", node,
+	err = run(db, "DELETE FROM payees WHERE node = $node AND begins > $begins", node,
 		  bytes_of(begins, sizeof(begins)));
+	if (err == ERR_OK)
+		err = find_before(db, node, bytes_of(begins, sizeof(begins)), &before);
+	/* A node says it again at each check-in: that is nothing new, and must not push out what held before. */
+	if (err == ERR_OK && address_equal(&before.payee, &payee.payee))
+		return ERR_OK;
+	if (err == ERR_OK || err == ERR_NOT_FOUND)
+		err = run(db, "DELETE FROM payees WHERE node = $node AND begins = $begins", node,
+			  bytes_of(begins, sizeof(begins)));
 	if (err != ERR_OK)
 		return err;
 	q = database_query(db, "INSERT INTO payees (node, begins, signed) VALUES ($node, $begins, $signed)");

@@ -8,10 +8,12 @@ import os
 import time
 
 import pytest
-from network import CommandFailed, run
+from network import CommandFailed, run, wait_until
 
 MIB = 1 << 20
 TRANSACTION = "0x" + "ab" * 32
+SHARED = "0x52908400098527886E0F7030069857D2E4169EE7"
+OTHER = "0x8617E340B3D01FA5F11F306F4090FD50E238070D"
 
 
 class Books:
@@ -147,6 +149,49 @@ def test_two_months(network):
     assert sum(shown["balances"].values()) == 0
     everything = books.json("ledger", "show")
     assert everything["balances"]["paid"] == sum(amount for amount, _ in leaves.values())
+
+
+def name_payee(books, node, payee):
+    """Let a node be paid elsewhere, and wait until the satellite knows."""
+    path = node.dir / "config.ini"
+    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("payout")]
+    path.write_text("\n".join([*kept, f"payout = {payee}"]) + "\n", encoding="utf-8")
+    node.restart()
+
+    def known():
+        stubs = books.json("payout", "preview")["nodes"]
+        return [s["payee"] for s in stubs if s["address"] == node.address] == [payee]
+
+    wait_until("the satellite knows the payee", known)
+
+
+def test_payees(network):
+    """Two nodes share a payee; then one of them changes it in mid-month, and the month is all the new one's."""
+    net, client, books = network, network.client(), Books(network)
+    first, second = net.nodes[:2]
+    for node in first, second:
+        name_payee(books, node, SHARED)
+        books.command("payout", "adjust", "--node", node.address, "--amount", "1")
+    client.run("mb", "granary://work")
+    work(net, client, "first")
+    period = books.end_month()
+    paid = {node["address"]: node["paid"] for node in close(books, period)["nodes"]}
+    leaves = exported(books, period)
+    assert leaves[SHARED] == (paid[first.address] + paid[second.address], sorted([first.address, second.address],
+                                                                                 key=str.lower))
+    assert not {first.address, second.address} & set(leaves)
+    books.command("payout", "record", "--period", period, "--transaction", TRANSACTION)
+
+    name_payee(books, second, OTHER)
+    books.command("payout", "adjust", "--node", second.address, "--amount", "2")
+    period = books.end_month()
+    after = {node["address"]: node for node in close(books, period)["nodes"]}
+    assert (after[first.address]["payee"], after[second.address]["payee"]) == (SHARED, OTHER)
+    leaves = exported(books, period)
+    assert leaves[SHARED][0] == paid[first.address] + paid[second.address] + after[first.address]["paid"]
+    assert leaves[OTHER] == (after[second.address]["paid"], [second.address])
+    assert int(after[second.address]["node_cumulative"]) == paid[second.address] + after[second.address]["paid"]
+    books.check()
 
 
 def test_below_the_minimum(network):

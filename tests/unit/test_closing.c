@@ -334,6 +334,15 @@ static void test_many_payees(void **state)
 	assert_int_equal(office_number(office, "SELECT COUNT(*) FROM payees"), PAYEES_MOST);
 	assert_int_equal(payees_at(office->desk->db, key_address(office->nodes[0]), FEBRUARY, &payee), ERR_OK);
 	assert_int_equal(payee.b[0], 3 * PAYEES_MOST - 1);
+	/* Saying the same again, as at every check-in, keeps what held before. */
+	name_payee(office, 1, 7, JANUARY + 5);
+	name_payee(office, 1, 8, FEBRUARY + 5);
+	for (uint64_t i = 0; i < 3 * PAYEES_MOST; i++)
+		name_payee(office, 1, 8, FEBRUARY + 6 + i);
+	assert_int_equal(payees_at(office->desk->db, key_address(office->nodes[1]), FEBRUARY, &payee), ERR_OK);
+	assert_int_equal(payee.b[0], 7);
+	assert_int_equal(payees_at(office->desk->db, key_address(office->nodes[1]), MARCH, &payee), ERR_OK);
+	assert_int_equal(payee.b[0], 8);
 }
 
 /* Below the minimum, all that a payee is owed rolls over; it is the payee's nodes together that count. */

@@ -297,6 +297,7 @@ static void test_commands(void **state)
 	expect_usage(f, "rnu", "unknown command \"rnu\"; did you mean \"run\"?");
 	expect_usage(f, "access imprt x", "unknown command \"access\"; did you mean \"access import\"?");
 	expect_usage(f, "access", "access needs a second word, one of: import, export");
+	expect_usage(f, "access --help", "access needs a second word, one of: import, export");
 	expect_usage(f, "harvest", "unknown command \"harvest\"; see granary-test --help");
 	expect_usage(f, "--dir DIR run", "the command comes before its options; see granary-test --help");
 	expect_usage(f, "access import", "access import: missing arguments; usage: granary-test access import GRANT");
