@@ -208,6 +208,15 @@ static const struct field msg_statement_list[] = {
 static const struct field msg_offer_price_list[] = {
 	FIELD_MAX(msg_offer_price, price, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
+static const struct field msg_ask_payout_list[] = {
+	FIELD(msg_ask_payout, period, FIELD_U32),
+};
+static const struct field msg_payout_list[] = {
+	FIELD(msg_payout, root, FIELD_BYTES32),
+	FIELD(msg_payout, payee, FIELD_ADDRESS),
+	FIELD(msg_payout, cumulative, FIELD_U256),
+	FIELD_MAX(msg_payout, proof, FIELD_BLOB, MESSAGE_PAYOUT_PROOF),
+};
 static const struct field msg_enrol_list[] = {
 	FIELD_MAX(msg_enrol, code, FIELD_BLOB, 64),
 };
@@ -376,6 +385,8 @@ static const struct message_spec table[] = {
 	ROW_MAX(MSG_ASK_STATEMENTS, "ASK_STATEMENTS", msg_ask_statements, 16),
 	ROW_MAX(MSG_STATEMENT, "STATEMENT", msg_statement, 9600),
 	ROW_MAX(MSG_OFFER_PRICE, "OFFER_PRICE", msg_offer_price, 1200),
+	ROW_MAX(MSG_ASK_PAYOUT, "ASK_PAYOUT", msg_ask_payout, 16),
+	ROW_MAX(MSG_PAYOUT, "PAYOUT", msg_payout, 1200),
 	ROW_MAX(MSG_ENROL, "ENROL", msg_enrol, 80),
 	ROW_MAX(MSG_MAKE_BUCKET, "MAKE_BUCKET", msg_bucket, 80),
 	ROW_MAX(MSG_REMOVE_BUCKET, "REMOVE_BUCKET", msg_bucket, 80),

@@ -24,6 +24,7 @@
 #define MESSAGE_PATH_MAX 2048	      /* most bytes of an encrypted object path */
 #define MESSAGE_INLINE_MAX (4096 + 16) /* most bytes of an object kept in the satellite's metadata */
 #define MESSAGE_USAGE_ROWS (1000 * 57) /* most bytes of the rows in one USAGE */
+#define MESSAGE_PAYOUT_PROOF (32 * 32) /* most bytes of a payout's proof */
 #define MESSAGE_SHEET_MAX 8449	       /* bytes of a statement's lines */
 
 enum message_type {
@@ -66,6 +67,8 @@ enum message_type {
 	MSG_ASK_STATEMENTS = 540,
 	MSG_STATEMENT = 542,
 	MSG_OFFER_PRICE = 544,
+	MSG_ASK_PAYOUT = 546,
+	MSG_PAYOUT = 548,
 	/* a client to its satellite */
 	MSG_ENROL = 768,
 	MSG_MAKE_BUCKET = 770,
@@ -305,6 +308,18 @@ struct msg_statement {
 	uint8_t last;
 };
 
+/* This node's place in the payout of a closed month, YYYYMM. */
+struct msg_ask_payout {
+	uint32_t period;
+};
+
+struct msg_payout {
+	struct bytes32 root;
+	struct address payee;
+	struct bytes32 cumulative; /* uint256, base units */
+	struct bytes proof;	   /* hashes of 32 bytes, nearest sibling first */
+};
+
 /* What a node asks for its work. Answered by DONE, also when it is known. */
 struct msg_offer_price {
 	struct bytes price; /* signed Price */
@@ -527,6 +542,8 @@ struct message {
 		struct msg_ask_statements ask_statements;
 		struct msg_statement statement;
 		struct msg_offer_price offer_price;
+		struct msg_ask_payout ask_payout;
+		struct msg_payout payout;
 		struct msg_enrol enrol;
 		struct msg_bucket bucket; /* MAKE_BUCKET, REMOVE_BUCKET */
 		struct msg_buckets buckets;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/memory.h"
+#include "satellite/proofs.h"
 #include "satellite/roster.h"
 #include "satellite/schema.h"
 
@@ -25,6 +26,7 @@ enum err desk_open(const struct settings *settings, const struct key *key, struc
 		return err;
 	}
 	desk->roster = roster_new();
+	desk->proofs = proofs_new();
 	*ret = desk;
 	return ERR_OK;
 }
@@ -34,6 +36,7 @@ void desk_close(struct desk *desk)
 	if (desk == NULL)
 		return;
 	roster_free(desk->roster);
+	proofs_free(desk->proofs);
 	database_close(desk->db);
 	free(desk);
 }

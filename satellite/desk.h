@@ -12,6 +12,7 @@
 #include "satellite/reply.h"
 #include "satellite/settings.h"
 
+struct proofs;
 struct roster;
 
 struct desk {
@@ -19,6 +20,7 @@ struct desk {
 	const struct key *key;
 	struct database *db;
 	struct roster *roster; /* the nodes as last read, satellite/roster.h */
+	struct proofs *proofs; /* the payout as last built, satellite/proofs.h */
 };
 
 /* Opens the database; `why` gets a sentence. Settings and key must outlive the desk. */

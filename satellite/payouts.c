@@ -93,6 +93,20 @@ void payouts_free(struct payout *payout)
 	payout->tree = NULL;
 }
 
+enum err payouts_count(struct database *db, uint32_t period, uint64_t *ret)
+{
+	struct query *q = database_query(db, "SELECT COUNT(DISTINCT payee) FROM statements WHERE period <= $period AND "
+					     "allotted > 0");
+	enum err err;
+
+	query_int(q, "period", period);
+	err = query_one(q);
+	if (err == ERR_OK)
+		*ret = query_get_int(q, 0);
+	query_reset(q);
+	return err;
+}
+
 enum err payouts_nodes(struct database *db, uint32_t period, const struct address *payee, struct address **ret,
 		       size_t *ret_count)
 {

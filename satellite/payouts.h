@@ -23,6 +23,8 @@ struct payout {
  * allotted. Within a view or transaction. */
 enum err payouts_build(struct database *db, uint32_t period, struct payout *ret, char why[PAYOUTS_WHY]) WARN_UNUSED;
 void payouts_free(struct payout *payout);
+/* How many payees that tree has, or would have: cheaper than building it. */
+enum err payouts_count(struct database *db, uint32_t period, uint64_t *ret) WARN_UNUSED;
 /* The nodes paid through a payee up to a month, by address. The caller frees *ret. */
 enum err payouts_nodes(struct database *db, uint32_t period, const struct address *payee, struct address **ret,
 		       size_t *ret_count) WARN_UNUSED;

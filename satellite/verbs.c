@@ -11,6 +11,7 @@
 #include "satellite/losses.h"
 #include "satellite/objects.h"
 #include "satellite/papers.h"
+#include "satellite/proofs.h"
 #include "satellite/registry.h"
 #include "satellite/usages.h"
 
@@ -35,6 +36,7 @@ static const struct verb table[] = {
 	{MSG_ASK_USAGE, VERB_NODE, usages_answer},
 	{MSG_ASK_STATEMENTS, VERB_NODE, papers_tell_statements},
 	{MSG_OFFER_PRICE, VERB_NODE, papers_take_offer},
+	{MSG_ASK_PAYOUT, VERB_NODE, proofs_tell},
 };
 
 const struct verb *verbs_find(uint16_t type)

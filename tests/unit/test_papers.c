@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include "payments/payout_tree.h"
 #include "payments/statement.h"
+#include "payments/u256.h"
+#include "satellite/adjustments.h"
 #include "satellite/closing.h"
 #include "satellite/pricing.h"
 #include "tests/kit/office.h"
@@ -192,12 +195,97 @@ static void test_statements_in_turn(void **state)
 	assert_int_equal(ask_statements(office, &after), 0);
 }
 
+/* Close the month that holds `at`. */
+static void close_month(struct office *office, uint64_t at)
+{
+	struct closing closing;
+
+	office_set_clock(office, month_end(at) + 600);
+	assert_int_equal(closing_close(office->desk, month_period(at), month_end(at) + 600, &closing), ERR_OK);
+	closing_free(&closing);
+}
+
+static enum refusal ask_payout(struct office *office, const struct key *who, uint32_t period, struct message *ret)
+{
+	struct message ask = {.type = MSG_ASK_PAYOUT, .ask_payout = {period}};
+	enum refusal refusal = office_ask(office, who, &ask);
+
+	if (refusal == REFUSAL_NONE) {
+		assert_true(office_answer(office, ret));
+		assert_int_equal(ret->type, MSG_PAYOUT);
+	}
+	return refusal;
+}
+
+/* Whether the answer proves so much for the node, which is its own payee. */
+static void expect_payout(const struct message *answer, const struct key *node, uint64_t units)
+{
+	struct payout_leaf leaf = {.payee = *key_address(node), .cumulative = u256_of(units)};
+	struct bytes32 proof[PAYOUT_PROOF_MOST];
+
+	assert_true(address_equal(&answer->payout.payee, &leaf.payee));
+	assert_true(bytes32_equal(&answer->payout.cumulative, &leaf.cumulative));
+	assert_true(answer->payout.proof.len % 32 == 0 && answer->payout.proof.len <= sizeof(proof));
+	memcpy(proof, answer->payout.proof.data, answer->payout.proof.len);
+	assert_true(payout_proof_holds(&answer->payout.root, &leaf, proof, answer->payout.proof.len / 32));
+}
+
+static enum err add_adjustment(struct database *db, void *arg)
+{
+	return adjustments_add(db, arg);
+}
+
+static void add_bonus(struct office *office, const struct key *node, uint32_t period, uint64_t units)
+{
+	struct adjustment bonus = {.node = *key_address(node),
+				   .period = period,
+				   .kind = LINE_BONUS,
+				   .amount = amount_of(units),
+				   .note = "test"};
+
+	assert_int_equal(month_of_period(period, &bonus.at), ERR_OK);
+	assert_int_equal(database_transaction(office->desk->db, add_adjustment, &bonus), ERR_OK);
+}
+
+static void test_payouts(void **state)
+{
+	struct office *office = *state;
+	const struct key *first = office->nodes[0], *second;
+	struct message answer;
+
+	second = office->nodes[office_add_node(office, "192.0.2.2", 1000000000)];
+	assert_int_equal(ask_payout(office, first, 202601, &answer), REFUSAL_NOT_FOUND);
+	add_bonus(office, first, 202601, 1000);
+	close_month(office, JANUARY);
+	assert_int_equal(ask_payout(office, first, 202601, &answer), REFUSAL_NONE);
+	expect_payout(&answer, first, 1000);
+	/* The other has a statement, of nothing. */
+	assert_int_equal(ask_payout(office, second, 202601, &answer), REFUSAL_NOT_FOUND);
+	assert_non_null(strstr(office->why, "nothing was allotted"));
+	assert_int_equal(ask_payout(office, office->client, 202601, &answer), REFUSAL_DENIED);
+
+	/* One month and the other, in any order, however often. */
+	add_bonus(office, second, 202602, 50);
+	close_month(office, JANUARY + 31 * DAY);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ask_payout(office, second, 202602, &answer), REFUSAL_NONE);
+		expect_payout(&answer, second, 50);
+		assert_int_equal(ask_payout(office, first, 202602, &answer), REFUSAL_NONE);
+		expect_payout(&answer, first, 1000);
+		assert_int_equal(ask_payout(office, first, 202601, &answer), REFUSAL_NONE);
+		expect_payout(&answer, first, 1000);
+	}
+	assert_int_equal(ask_payout(office, first, 202603, &answer), REFUSAL_NOT_FOUND);
+	assert_int_equal(ask_payout(office, first, 0, &answer), REFUSAL_NOT_FOUND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_prices_of_a_day_and_after, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_offers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_statements_in_turn, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_payouts, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

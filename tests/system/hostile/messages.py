@@ -47,6 +47,8 @@ MESSAGES = {
     518: ("SETTLE_ORDERS", "orders:[order] last:u8"),
     520: ("VERDICTS", "verdicts:[verdict] last:u8"),
     522: ("SETTLED", "settled:blob"),
+    546: ("ASK_PAYOUT", "period:u32"),
+    548: ("PAYOUT", "root:bytes32 payee:address cumulative:bytes32 proof:blob"),
     768: ("ENROL", "code:blob"),
     770: ("MAKE_BUCKET", "bucket:text"),
     772: ("REMOVE_BUCKET", "bucket:text"),
