@@ -94,12 +94,6 @@ static enum err read_papers(struct claim_job *job)
 
 	if (err != ERR_OK)
 		return err;
-	if (tree == NULL) {
-		snprintf(job->why, sizeof(job->why),
-			 "claim needs --tree FILE, the tree that the satellite's operator "
-			 "published");
-		return ERR_USAGE;
-	}
 	if (statement == NULL)
 		err = claim_papers_find_statement(job->trust, node, options_dir(job->options), period, &job->papers,
 						  job->why);
@@ -110,7 +104,9 @@ static enum err read_papers(struct claim_job *job)
 			 period_print(job->papers.statement.period, has), period_print(period, wanted));
 		return ERR_CONFLICT;
 	}
-	return err == ERR_OK ? claim_papers_read_tree(tree, &job->papers, job->why) : err;
+	if (err == ERR_OK && tree != NULL)
+		return claim_papers_read_tree(tree, &job->papers, job->why);
+	return err == ERR_OK ? claim_papers_ask_payout(job->trust, job->key, &job->papers, job->why) : err;
 }
 
 static enum err open_chain(struct claim_job *job)

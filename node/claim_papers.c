@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "node/errand.h"
 #include "node/papers.h"
 #include "payments/evidence.h"
 #include "payments/tally.h"
@@ -184,30 +185,81 @@ out:
 	return err;
 }
 
-/* The statement's leaf, which must say what the statement says. */
-static enum err find_leaf(const struct payout_tree *tree, struct claim_papers *papers, char why[CLAIM_MESSAGE])
+/* The leaf must say what the statement says. */
+static enum err check_leaf(const struct claim_papers *papers, char why[CLAIM_MESSAGE])
 {
 	const struct statement *statement = &papers->statement;
 	char payee[KEY_ADDRESS_TEXT], ours[U256_TEXT], theirs[U256_TEXT], period[PERIOD_TEXT];
+
+	if (address_equal(&papers->leaf.payee, &statement->payee) &&
+	    bytes32_equal(&papers->leaf.cumulative, &statement->payeeCumulative))
+		return ERR_OK;
+	address_to_text(&papers->leaf.payee, payee);
+	snprintf(
+		why, CLAIM_MESSAGE,
+		"the statement of %s and the tree disagree: %s was allotted %s base units in all by the one, %s by the "
+		"other",
+		period_print(statement->period, period), payee, u256_print(&statement->payeeCumulative, ours),
+		u256_print(&papers->leaf.cumulative, theirs));
+	return ERR_CONFLICT;
+}
+
+static enum err find_leaf(const struct payout_tree *tree, struct claim_papers *papers, char why[CLAIM_MESSAGE])
+{
+	char payee[KEY_ADDRESS_TEXT];
 	size_t index;
 
-	address_to_text(&statement->payee, payee);
-	if (payout_tree_find(tree, &statement->payee, &index) != ERR_OK) {
+	if (payout_tree_find(tree, &papers->statement.payee, &index) != ERR_OK) {
+		address_to_text(&papers->statement.payee, payee);
 		snprintf(why, CLAIM_MESSAGE, "the tree has no leaf for the statement's payee, %s", payee);
 		return ERR_CONFLICT;
 	}
 	papers->leaf = *payout_tree_leaf(tree, index);
-	if (!bytes32_equal(&papers->leaf.cumulative, &statement->payeeCumulative)) {
-		snprintf(why, CLAIM_MESSAGE,
-			 "the statement of %s and the tree disagree: %s was allotted %s base units in all by the "
-			 "one, %s by the other",
-			 period_print(statement->period, period), payee, u256_print(&statement->payeeCumulative, ours),
-			 u256_print(&papers->leaf.cumulative, theirs));
-		return ERR_CONFLICT;
-	}
 	papers->root = *payout_tree_root(tree);
 	papers->proof_count = payout_tree_proof(tree, index, papers->proof);
-	return ERR_OK;
+	return check_leaf(papers, why);
+}
+
+_Static_assert(MESSAGE_PAYOUT_PROOF == PAYOUT_PROOF_MOST * sizeof(struct bytes32), "a proof fits where it is kept");
+
+static void take_payout(const struct message *answer, void *arg)
+{
+	const struct msg_payout *m = &answer->payout;
+	struct claim_papers *papers = arg;
+
+	papers->leaf = (struct payout_leaf){.payee = m->payee, .cumulative = m->cumulative};
+	papers->root = m->root;
+	papers->proof_count = m->proof.len / sizeof(papers->proof[0]);
+	if (m->proof.len > 0)
+		memcpy(papers->proof, m->proof.data, papers->proof_count * sizeof(papers->proof[0]));
+}
+
+enum err claim_papers_ask_payout(struct trust *trust, const struct key *key, struct claim_papers *papers,
+				 char why[CLAIM_MESSAGE])
+{
+	struct message ask = {.type = MSG_ASK_PAYOUT, .ask_payout = {papers->statement.period}};
+	char words[ERRAND_MESSAGE] = "";
+	struct satellite satellite;
+	struct errand *errand = NULL;
+	atomic_bool stop = false;
+	enum err err = trust_find(trust, &papers->statement.satellite, &satellite);
+
+	if (err != ERR_OK)
+		return err; /* it was found when the statement was taken */
+	err = errand_open(key, &satellite.endpoint, &stop, &errand, words);
+	if (err == ERR_OK)
+		err = errand_ask(errand, &ask, MSG_PAYOUT, take_payout, papers, words);
+	errand_close(errand);
+	if (err != ERR_OK) {
+		snprintf(why, CLAIM_MESSAGE, "cannot get the payout from the satellite (--tree names a file): %s",
+			 words[0] == '\0' ? err_text(err) : words);
+		return err;
+	}
+	if (!payout_proof_holds(&papers->root, &papers->leaf, papers->proof, papers->proof_count)) {
+		snprintf(why, CLAIM_MESSAGE, "the satellite's proof does not lead to its root");
+		return ERR_PROTOCOL;
+	}
+	return check_leaf(papers, why);
 }
 
 enum err claim_papers_read_tree(const char *path, struct claim_papers *papers, char why[CLAIM_MESSAGE])

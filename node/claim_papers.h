@@ -35,6 +35,10 @@ enum err claim_papers_read_statement(struct trust *trust, const struct address *
  * several trusted satellites have one. */
 enum err claim_papers_find_statement(struct trust *trust, const struct address *node, const char *dir, uint32_t period,
 				     struct claim_papers *papers, char why[CLAIM_MESSAGE]) WARN_UNUSED;
+/* Ask the satellite that signed the statement for the payee's place in the payout of its month. ERR_CONFLICT as below;
+ * ERR_PROTOCOL when its proof proves nothing; errors of the conversation. */
+enum err claim_papers_ask_payout(struct trust *trust, const struct key *key, struct claim_papers *papers,
+				 char why[CLAIM_MESSAGE]) WARN_UNUSED;
 /* Read the tree, an export of the satellite, and find the statement's leaf in it. ERR_CONFLICT when it has none, or
  * one that says otherwise. */
 enum err claim_papers_read_tree(const char *path, struct claim_papers *papers, char why[CLAIM_MESSAGE]) WARN_UNUSED;

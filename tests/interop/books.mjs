@@ -1,14 +1,17 @@
 // From orders to tokens: two months of a small network, closed and exported by its satellite, paid on a local chain to
 // the nodes that claim by the statements they keep. Balances equal the satellite's ledger to the base unit.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { StandardMerkleTree } from '@openzeppelin/merkle-tree';
 import { formatUnits } from 'ethers';
 import { Chain, fails, run, works } from './local.mjs';
 import { check, checkLater, done, equal } from './tap.mjs';
 
 const chain = await Chain.start();
-let books;
+let books, network;
 
 // What the satellite's statements of a month say that each payee was allotted in all.
 const allotted = (month) => new Map(month.nodes.map(({ payee, payee_cumulative: all }) => [payee, BigInt(all)]));
@@ -29,8 +32,12 @@ async function checkBalances(month) {
 
 await checkLater('a network lives for two months', async () => {
 	await chain.deploy(1000);
-	books = JSON.parse(works(await run('/usr/bin/python3', join(process.env.GRANARY_INTEROP, 'network.py'), chain.dir,
-		chain.contract)));
+	network = spawn('/usr/bin/python3', [join(process.env.GRANARY_INTEROP, 'network.py'), chain.dir, chain.contract],
+		{ stdio: ['pipe', 'pipe', 'inherit'] });
+	for await (const line of createInterface({ input: network.stdout })) {
+		books = JSON.parse(line);
+		break;
+	}
 	process.env.GRANARY_CLOCK_FILE = join(chain.dir, 'clock');
 	equal(books.months.length, 2);
 	equal(new Set(books.nodes.map(({ payee }) => payee)).size, books.nodes.length - 1);
@@ -64,8 +71,9 @@ for (const month of books?.months ?? []) {
 	await checkLater(`${period}: every node claims by the statement that it keeps`, async () => {
 		const paid = new Set();
 
-		for (const { dir, payee } of books.nodes) {
-			const claimed = await chain.claim(dir, '--tree', path, '--period', period, '--yes', '--json');
+		for (const [index, { dir, payee }] of books.nodes.entries()) {
+			const published = index % 2 === 0 ? ['--tree', path] : [];
+			const claimed = await chain.claim(dir, ...published, '--period', period, '--yes', '--json');
 
 			if (paid.has(payee)) {
 				fails(claimed, /has been paid all of it already/);
@@ -86,6 +94,7 @@ await checkLater('the last statement is the one that is claimed by', async () =>
 
 	fails(await chain.claim(books.nodes[0].dir, '--tree', first.tree, '--yes'), /disagree/);
 	fails(await chain.claim(books.nodes[0].dir, '--tree', second.tree, '--yes'), /has been paid all of it already/);
+	fails(await chain.claim(books.nodes[0].dir, '--yes'), /has been paid all of it already/);
 });
 await checkLater('balances are those of the ledger, and it is right', async () => {
 	const { balances } = JSON.parse(works(await satellite('ledger', 'show', '--json')));
@@ -93,6 +102,11 @@ await checkLater('balances are those of the ledger, and it is right', async () =
 	equal(BigInt(balances.paid), await chain.distributor.totalClaimed());
 	equal(balances.allotted, 0);
 	works(await satellite('ledger', 'check'));
+});
+await checkLater('the network ends in good order, having logged no error', async () => {
+	network.stdin.end();
+	equal((await once(network, 'close'))[0], 0);
+	fails(await chain.claim(books.nodes[1].dir, '--yes'), /cannot get the payout from the satellite/);
 });
 await chain.stop();
 done();

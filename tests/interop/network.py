@@ -5,7 +5,8 @@ network.py DIR CONTRACT
 
 Runs the programs on PATH on loopback: a satellite, four nodes, a client. Two of the nodes have the same payee. In each
 month the client stores and reads, the nodes settle, the satellite closes the month and exports the payout tree, and the
-nodes fetch their statements; the clocks of all go ahead, the machine's does not. Prints JSON:
+nodes fetch their statements; the clocks of all go ahead, the machine's does not. Prints a line of JSON and keeps the
+network running until the standard input ends:
 
     {"satellite": DIR, "nodes": [{"dir", "address", "payee"}],
      "months": [{"period", "tree": FILE, "nodes": what payout close said of each node}]}
@@ -96,9 +97,10 @@ def main():
             net.set_ahead(month_after(at) + 7200 - now)
             months.append(close(net, period_of(at)))
         nodes = [{"dir": str(n.dir), "address": n.address, "payee": n.json("status")["payout"]} for n in net.nodes]
+        print(json.dumps({"satellite": str(net.satellite.dir), "nodes": nodes, "months": months}), flush=True)
+        sys.stdin.read()
     finally:
         net.close()
-    print(json.dumps({"satellite": str(net.satellite.dir), "nodes": nodes, "months": months}))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 
 from hostile.chain import CHAIN_ID, CONTRACT, GWEI, Chain, Tree, revert, selector, statement, word
 from hostile.curve import Key, address_text
+from hostile.peer import Acceptor
 from hostile.typed import Domain
 from network import run
 
@@ -118,8 +119,8 @@ def test_arguments(claim, arguments, why):
 
 
 def test_papers_needed(claim):
-    for missing, status, why in (("--rpc", 2, "--rpc"), ("--tree", 2, "--tree"),
-                                 ("--statement", 1, "has kept no statement yet")):
+    for missing, status, why in (("--rpc", 2, "--rpc"), ("--statement", 1, "has kept no statement yet"),
+                                 ("--tree", 1, "cannot get the payout from the satellite")):
         command = claim.command("--yes", without=[missing])
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == status and why in done.stderr
@@ -157,6 +158,53 @@ def test_wrong_papers(claim):
         assert why in claim.refused(), (name, why)
         claim.write(name, kept)
     assert sent_nothing(claim)
+
+
+@pytest.fixture
+def satellite(claim):
+    """The satellite in person: it answers one ASK_PAYOUT with what .answer says."""
+    class Satellite:
+        def __init__(self):
+            self.acceptor = Acceptor(claim.satellite)
+            self.good = {"root": claim.tree.root, "payee": claim.payee, "cumulative": CUMULATIVE.to_bytes(32, "big"),
+                         "proof": claim.tree.proof(claim.payee, CUMULATIVE)}
+            self.endpoint = self.acceptor.endpoint
+
+        def during(self, command, name="PAYOUT", **changes):
+            """What `command` prints while the satellite answers so."""
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     text=True)
+            with self.acceptor.accept() as peer:
+                asked = peer.recv()
+                assert (asked.name, asked.fields["period"]) == ("ASK_PAYOUT", PERIOD)
+                peer.send(name, asked.request, **({**self.good, **changes} if name == "PAYOUT" else changes))
+                peer.expect_closed()
+            out, err = child.communicate(timeout=60)
+            return child.returncode, out, err
+
+    made = Satellite()
+    yield made
+    made.acceptor.sock.close()
+
+
+def test_asks_the_satellite(claim, satellite):
+    command = claim.command("--yes", "--satellite", satellite.endpoint, without=["--tree"])
+    for changes, why in (
+        ({"cumulative": (CUMULATIVE - 1).to_bytes(32, "big")}, "proof does not lead to its root"),
+        ({"payee": OTHER}, "proof does not lead to its root"),
+        ({"proof": satellite.good["proof"][:-32]}, "proof does not lead to its root"),
+        ({"proof": satellite.good["proof"] + bytes(32)}, "proof does not lead to its root"),
+        ({"proof": bytes(33 * 32)}, "cannot get the payout from the satellite"),
+        ({"root": claim.tree.leaf(OTHER, 7), "payee": OTHER, "cumulative": (7).to_bytes(32, "big"), "proof": b""},
+         "disagree"),
+        ({"name": "ERROR", "code": 53, "text": "period: not closed"}, "period: not closed"),
+        ({"name": "DONE"}, "cannot get the payout from the satellite"),
+    ):
+        status, _, err = satellite.during(command, **changes)
+        assert status == 1 and why in err and err.count("\n") == 1, (changes, err)
+    assert sent_nothing(claim)
+    status, out, err = satellite.during(command)
+    assert status == 0 and "paid       125.00000007" in out, err
 
 
 def test_pinned_domain(claim):

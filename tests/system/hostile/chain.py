@@ -49,6 +49,15 @@ class Tree:
                        for i, (_, payee, cumulative) in enumerate(hashed)],
         }
 
+    def proof(self, payee, cumulative):
+        """The sibling hashes of a leaf, nearest first, one after the other."""
+        tree = [bytes.fromhex(node[2:]) for node in self.json["tree"]]
+        at, hashes = tree.index(self.leaf(payee, cumulative)), b""
+        while at > 0:
+            hashes += tree[at + 1 if at % 2 else at - 1]
+            at = (at - 1) // 2
+        return hashes
+
     @staticmethod
     def leaf(payee, cumulative):
         return keccak256(keccak256(payee.rjust(32, b"\0") + cumulative.to_bytes(32, "big")))
