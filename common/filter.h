@@ -16,7 +16,7 @@
 #define FILTER_BITS_MOST 8 /* so up to 256 shards */
 #define FILTER_HEAD 44	   /* encoded bytes before the bits */
 #define FILTER_MOST (FILTER_HEAD + (16u << 20))
-#define FILTER_CAPACITY 8000000u /* pieces that one filter of FILTER_HASHES should have at most */
+#define FILTER_CAPACITY 12000000u /* pieces that one filter of FILTER_HASHES should have at most */
 
 struct filter_seed {
 	uint8_t b[16];

@@ -10,7 +10,8 @@
 
 #define VERSION 1
 #define DAY 86400u
-#define HEAD 12 /* bytes before the rows */
+#define SLACK (16u << 20) /* bytes */
+#define HEAD 12		  /* bytes before the rows */
 #define ROW 116
 #define HELD 1u
 #define AGREED 2u
@@ -52,6 +53,12 @@ static uint64_t add(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+/* Another filter of the same pieces keeps others by chance, and garbage grows meanwhile. */
+static uint64_t with_slack(uint64_t bytes)
+{
+	return add(bytes, add(bytes / 10, SLACK));
+}
+
 static bool shard_is_held(const struct fuse_row *row, uint8_t shard)
 {
 	return (row->held_map[shard / 8] & 1u << shard % 8) != 0;
@@ -87,7 +94,7 @@ static void hold(struct fuse_row *row, const struct fuse_wish *wish)
 		row->held_of = add(row->held_of, wish->shard_bytes);
 	}
 	/* What waited a day must be what goes: a larger wish waits from its own beginning. */
-	if (!same && row->held && row->held_bytes > add(before, before / 10))
+	if (!same && row->held && row->held_bytes > with_slack(before))
 		since = wish->now;
 	row->held_map[wish->shard / 8] |= (uint8_t)(1u << wish->shard % 8);
 	row->held = true;
@@ -102,7 +109,7 @@ bool fuse_agree(struct fuse_row *row)
 	if (!row->held)
 		return false;
 	row->agreed = true;
-	row->left = add(row->held_bytes, row->held_bytes / 10);
+	row->left = with_slack(row->held_bytes);
 	return true;
 }
 

@@ -4,8 +4,9 @@
  * A satellite that lost its memory would ask for everything to be thrown away. So a filter that wants more than a fifth
  * of its shard's bytes, or with which more than a fifth of the satellite's bytes would go within a round, is held:
  * nothing goes. What is held goes when the operator agrees, or when the satellite repeats its wish (each is signed) a
- * day or more later, for a tenth more than was held at most; a larger wish is held anew. A round is what comes within
- * a day of its first filter, so that many small rounds are one. Pure, but for time; doc/formats.md, section 6.8.
+ * day or more later, for a tenth and 16 MiB more than was held at most; a larger wish is held anew. A round is what
+ * comes within a day of its first filter, so that many small rounds are one. Pure, but for time; doc/formats.md,
+ * section 6.8.
  */
 #ifndef GRANARY_NODE_STORE_FUSE_H
 #define GRANARY_NODE_STORE_FUSE_H

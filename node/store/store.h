@@ -232,7 +232,7 @@ struct store_held {
 };
 /* Returns how many; the caller frees *ret. */
 size_t store_collect_held(struct store *store, struct store_held **ret);
-/* The operator agrees: the satellite's next filters may trash what is held, and a tenth more.
+/* The operator agrees: the satellite's next filters may trash what is held, and a little more.
  * ERR_NOT_FOUND when nothing is held; ERR_READ_ONLY. */
 enum err store_collect_agree(struct store *store, uint16_t satellite) WARN_UNUSED;
 

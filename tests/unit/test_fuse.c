@@ -10,6 +10,7 @@
 #include "node/store/fuse.h"
 
 #define DAY 86400u
+#define MIB ((uint64_t)1 << 20)
 #define NOW 1700000000ull
 
 static struct fuse_wish wish_of(uint64_t now, uint8_t shard, uint64_t bytes)
@@ -18,9 +19,9 @@ static struct fuse_wish wish_of(uint64_t now, uint8_t shard, uint64_t bytes)
 				  .time = now - 100,
 				  .bits = 2,
 				  .shard = shard,
-				  .shard_bytes = 1000,
-				  .bytes = bytes,
-				  .total = 4000};
+				  .shard_bytes = 1000 * MIB,
+				  .bytes = bytes * MIB,
+				  .total = 4000 * MIB};
 }
 
 static bool allows(struct fuse_row *row, uint64_t now, uint8_t shard, uint64_t bytes)
@@ -29,7 +30,7 @@ static bool allows(struct fuse_row *row, uint64_t now, uint8_t shard, uint64_t b
 	bool allowed = fuse_allows(row, &wish);
 
 	if (allowed)
-		fuse_note(row, bytes);
+		fuse_note(row, bytes * MIB);
 	return allowed;
 }
 
@@ -44,14 +45,14 @@ static void test_shard(void **state)
 	assert_true(allows(&row, NOW, 0, 200));
 	assert_false(allows(&row, NOW, 1, 201));
 	assert_true(row.held);
-	assert_int_equal(row.held_bytes, 201);
-	assert_int_equal(row.held_of, 1000);
+	assert_int_equal(row.held_bytes, 201 * MIB);
+	assert_int_equal(row.held_of, 1000 * MIB);
 	/* The same again adds nothing, another shard does. */
 	assert_false(allows(&row, NOW, 1, 201));
-	assert_int_equal(row.held_bytes, 201);
+	assert_int_equal(row.held_bytes, 201 * MIB);
 	assert_false(allows(&row, NOW, 2, 999));
-	assert_int_equal(row.held_bytes, 1200);
-	assert_int_equal(row.held_of, 2000);
+	assert_int_equal(row.held_bytes, 1200 * MIB);
+	assert_int_equal(row.held_of, 2000 * MIB);
 	/* Wishing for less releases. */
 	assert_true(allows(&row, NOW + 10, 1, 100));
 	assert_true(row.held);

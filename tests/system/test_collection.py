@@ -1,0 +1,150 @@
+"""Garbage collection from a satellite of our own making to the node's disk: the trash, the fuse, and what the node's
+owner sees of them and can do."""
+
+import hashlib
+import json
+import os
+import struct
+import time
+
+import pytest
+
+from hostile.curve import Key, address_text
+from hostile.filter import Filter, siphash128
+from hostile.peer import Peer
+from hostile.typed import Domain, sign_typed
+from network import CommandFailed, Network, run, wait_until
+
+DAY = 86400
+PIECES = 20
+
+
+@pytest.fixture
+def net(tmp_path):
+    """A satellite, a node with the pieces of some objects, and four days gone by."""
+    network = Network(tmp_path, nodes=1, redundancy="1/1/1/1")
+    network.satellite.options = ["--audit-threads", "0"]
+    network.satellite.restart()
+    network.wait_online(1)
+    network.access = network.client()
+    network.access.run("mb", "granary://bucket")
+    for i in range(PIECES):
+        network.access.put(os.urandom(10_000), f"granary://bucket/{i}")
+    network.days = 4
+    network.set_ahead(4 * DAY)
+    network.key = Key.load(network.satellite.dir / "key")
+    yield network
+    network.close()
+
+
+def kept(node):
+    """Ids of the pieces in the segment files."""
+    ids = set()
+    for path in (node.dir / "store" / "segments").glob("*.seg"):
+        data = path.read_bytes()
+        for at in range(4096, len(data) - 128, 64):
+            if data[at:at + 4] == b"GRNR" and data[at + 5] == 1 and data[at + 56:at + 60] == b"DONE":
+                ids.add(data[at + 8:at + 40])
+    return sorted(ids)
+
+
+def collect(net, pieces, **how):
+    """COLLECT with a filter of these pieces; the fields of COLLECTED."""
+    node, now = net.nodes[0], int(time.time()) + net.days * DAY
+    wanted = Filter(pieces, now, **how)
+    collection = sign_typed(net.key, "Collection", Domain(), satellite=net.key.address,
+                            node=Key.load(node.dir / "key").address, time=now, filter=wanted.digest)
+    with Peer.connect(node.endpoint, net.key) as peer:
+        request = peer.send("COLLECT", collection=collection, size=len(wanted.encoded))
+        for at in range(0, len(wanted.encoded), 50):
+            peer.send("FILTER", request=request, part=wanted.encoded[at:at + 50])
+        answer = peer.recv()
+    assert answer.name == "COLLECTED", answer
+    return answer.fields
+
+
+def store(node, *words):
+    return json.loads(run("granary-node", "store", words[0], "--dir", node.dir, *words[1:], "--json",
+                          env=node.network.env))
+
+
+def space(net):
+    return store(net.nodes[0], "stats")["space"]
+
+
+def test_frozen_filter():
+    """The one that tests/unit/test_filter.c makes."""
+    pieces = [hashlib.blake2b(struct.pack("<I", i), digest_size=32, person=b"test.piece").digest() for i in range(200)]
+    frozen = Filter(pieces, 1700000000, bits=1, seed=bytes([1, 2, 3, 4]) + bytes(12), claimed=100)
+    assert frozen.digest.hex() == "0a55003da44cf795277cc01d16626160ffbd0fbc92103fff59488d2c4453a953"
+    # From the reference implementation's own vectors.
+    assert siphash128(bytes(range(16)), b"").hex() == "a3817f04ba25a8e66df67214c7550293"
+
+
+def test_trash_and_back(net):
+    node, pieces = net.nodes[0], kept(net.nodes[0])
+    assert len(pieces) == PIECES
+    got = collect(net, pieces[2:], hashes=16)
+    assert (got["held"], got["pieces"], got["unwanted_pieces"], got["moved_pieces"]) == (0, PIECES, 2, 2)
+    now = space(net)
+    assert now["trashed"] == 2 and now["pieces"] == PIECES - 2 and now["trash"] == got["moved_bytes"]
+    assert "event=collect " in node.log()
+    # The client still reads all: what it reads comes out of the trash.
+    for i in range(PIECES):
+        assert len(net.access.get(f"granary://bucket/{i}")) == 10_000
+    wait_until("both are back", lambda: space(net)["trashed"] == 0)
+    # Once more, and the owner takes them out: while the node runs, and while it does not.
+    assert collect(net, pieces[1:], hashes=16)["moved_pieces"] == 1
+    node.restart()
+    assert space(net)["trashed"] == 1
+    assert store(node, "restore", "--within", "1h")["result"]["pieces"] == 1
+    assert space(net)["trashed"] == 0
+    assert collect(net, pieces[1:], hashes=16)["moved_pieces"] == 1
+    node.stop()
+    assert "1 pieces of" in run("granary-node", "store", "restore", "--dir", node.dir, env=net.env)
+    assert space(net)["trashed"] == 0
+    node.start()
+    assert space(net)["pieces"] == PIECES
+
+
+def test_emptied_after_a_week(net):
+    pieces = kept(net.nodes[0])
+    assert collect(net, pieces[2:], hashes=16)["moved_pieces"] == 2
+    net.days = 13
+    net.set_ahead(13 * DAY)
+    net.nodes[0].restart()  # which checks in
+    net.wait_online(1)
+    net.access.put(os.urandom(10_000), "granary://bucket/new")  # proves the clock
+    net.nodes[0].restart()
+    wait_until("the trash is emptied", lambda: space(net)["trashed"] == 0)
+    assert space(net)["pieces"] == PIECES - 2 + 1
+
+
+def test_held_until_the_owner_agrees(net):
+    node, pieces = net.nodes[0], kept(net.nodes[0])
+    satellite = address_text(net.key.address)
+    assert store(node, "agree") == []
+    got = collect(net, pieces[10:], hashes=16)
+    assert got["held"] == 1 and got["moved_pieces"] == 0 and space(net)["trashed"] == 0
+    assert "event=collection_held" in node.log()
+    [held] = store(node, "agree")
+    assert held["satellite"] == satellite and not held["agreed"] and held["bytes"] == got["unwanted_bytes"]
+    assert "wants" in run("granary-node", "store", "stats", "--dir", node.dir, env=net.env)
+    for wrong in ("0x12", "0x" + "11" * 20):
+        with pytest.raises(CommandFailed) as failure:
+            run("granary-node", "store", "agree", "--dir", node.dir, wrong, env=net.env)
+        assert failure.value.err.count("\n") == 1
+    [held] = store(node, "agree", satellite)
+    assert held["agreed"]
+    node.restart()
+    got = collect(net, pieces[10:], hashes=16)
+    assert got["held"] == 0 and got["moved_pieces"] == 10
+    assert space(net)["trashed"] == 10 and store(node, "agree") == []
+
+
+def test_goes_when_wished_again_a_day_later(net):
+    pieces = kept(net.nodes[0])
+    assert collect(net, [], hashes=16)["held"] == 1
+    net.days = 5
+    net.set_ahead(5 * DAY + 60)
+    assert collect(net, [], hashes=16)["moved_pieces"] == len(pieces)
