@@ -5,11 +5,13 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/store/checkpointer.h"
 #include "node/store/copy.h"
 #include "node/store/planted.h"
 #include "node/store/tombstones.h"
 #include "payments/rules.h"
 
+#define CHECKPOINT_EVERY 16 /* sources */
 #define WORTH 10 /* percent of a segment that must come free, once its tombstones are looked at */
 
 struct compact {
@@ -25,6 +27,7 @@ struct compact {
 	bool bad;   /* something could not be read */
 	bool saved;	     /* a transfer went to the log, … */
 	atomic_bool unsaved; /* … or had no room there */
+	unsigned moves; /* sources done with, since a checkpoint was asked for */
 	struct store_compacted done;
 	atomic_uint_fast64_t copied; /* in all */
 	atomic_uint_fast64_t freed;
@@ -54,11 +57,22 @@ static void drop_source(struct compact *compact)
 	compact->entries = NULL;
 }
 
+/* The newest checkpoint names the places that pieces were copied from. A start copes, with what the targets say, but it
+ * has to read them, and takes pieces for the old ones where those are there still. */
+static void ask_for_checkpoint(struct compact *compact, unsigned least)
+{
+	if (compact->moves < least || compact->store->checkpointer == NULL)
+		return;
+	checkpointer_ask(compact->store);
+	compact->moves = 0;
+}
+
 void compact_free(struct compact *compact)
 {
 	if (compact == NULL)
 		return;
 	drop_source(compact);
+	ask_for_checkpoint(compact, 1);
 	free(compact);
 }
 
@@ -106,8 +120,10 @@ static bool take_source(struct compact *compact)
 	struct segments_wish wish = {compact->least};
 
 	compact->source = segments_choose(store->segments, &wish);
-	if (compact->source == NULL)
+	if (compact->source == NULL) {
+		ask_for_checkpoint(compact, 1);
 		return false;
+	}
 	compact->next = 0;
 	compact->known = false;
 	compact->bad = false;
@@ -191,6 +207,8 @@ static enum err finish_source(struct compact *compact)
 	uint32_t size = source->size;
 	enum err err = ERR_OK;
 
+	compact->moves++;
+	ask_for_checkpoint(compact, CHECKPOINT_EVERY);
 	if (compact->bad) {
 		keep_source(compact);
 		return ERR_OK;

@@ -261,6 +261,61 @@ static void test_transfers_are_saved(void **state)
 	}
 }
 
+/* Flip a bit of the piece's record, `at` bytes behind its start. */
+static void rot(struct fixture *f, uint32_t key, uint32_t at)
+{
+	struct store_key piece = pieces_key(key);
+	struct located found;
+	char path[64];
+	uint8_t byte;
+
+	assert_int_equal(store_locate(f->store, &piece, LOCATE_CORE, &found, NULL), ERR_OK);
+	snprintf(path, sizeof(path), "//store/segments/%08x.seg", found.segment->id);
+	fault_peek(f->fault, path, found.place.offset + at, &byte, 1);
+	byte ^= 1;
+	fault_poke(f->fault, path, found.place.offset + at, &byte, 1);
+	segments_unpin(f->store->segments, found.segment);
+}
+
+/* What does not read stays where it is, is known to be bad, and can be deleted and put again; then its room comes
+ * free. */
+static void test_rot_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct store_compacted done;
+
+	for (uint32_t key = 0; key < 20; key++)
+		put(f, key, 40000);
+	for (uint32_t key = 0; key < 20; key += 2)
+		drop(f, key);
+	reopen(f);
+	rot(f, 7, 1000 + TREE_BLOCK); /* the second block */
+	rot(f, 9, 50);		      /* the head */
+	done = compact(f, 10);
+	assert_int_equal(done.bad, 2);
+	assert_int_equal(done.segments, 0);
+	assert_true(done.copied > 8 * 40000);
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t key = 1; key < 20; key += 2)
+			assert_int_equal(pieces_check(f->store, key, 1, 40000),
+					 key == 7 || key == 9 ? ERR_CORRUPT : ERR_OK);
+		/* It is not tried again and again. */
+		assert_int_equal(compact(f, 10).copied, 0);
+		reopen(f);
+		assert_int_equal(compact(f, 10).segments, 0);
+	}
+	drop(f, 7);
+	drop(f, 9);
+	put(f, 7, 3000);
+	put(f, 9, 3000);
+	done = compact(f, 10);
+	assert_int_equal(done.segments, 1);
+	assert_int_equal(done.bad, 0);
+	expect_all(f);
+	reopen(f);
+	expect_all(f);
+}
+
 /* With segments open, room given back, an upload under way, pieces in the trash, and a log of transfers. */
 static void test_sums_at_any_time(void **state)
 {
@@ -341,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_halves_are_joined, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_all_deleted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_rot_is_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_transfers_are_saved, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sums_at_any_time, set_up, tear_down),
 		cmocka_unit_test(test_blocks_of_a_filesystem),

@@ -168,14 +168,23 @@ static void expect_pieces(struct world *w)
 	}
 }
 
-static enum err compact(struct world *w)
+/* All that is to be had, with a checkpoint after every so many steps; 0: none. */
+static enum err compact_beside(struct world *w, unsigned checkpoints)
 {
 	struct store_compacted step = {.more = true};
 	enum err err = ERR_OK;
 
-	while (err == ERR_OK && step.more)
+	for (unsigned i = 1; err == ERR_OK && step.more; i++) {
 		err = store_compact_step(w->store, 10, &step);
+		if (err == ERR_OK && checkpoints > 0 && i % checkpoints == 0)
+			err = store_checkpoint(w->store);
+	}
 	return err;
+}
+
+static enum err compact(struct world *w)
+{
+	return compact_beside(w, 0);
 }
 
 static bool soak(void)
@@ -213,13 +222,12 @@ static void expect_image(const struct world *crashed, enum fault_keep keep, uint
 	end_world(&w);
 }
 
-static void test_cut_off_everywhere(void **state)
+static void cut_off_everywhere(unsigned checkpoints)
 {
 	uint64_t seeds = soak() ? 200 : 3, seed = 0, stop = 0;
 	struct world base;
 	bool reached = true;
 
-	(void)state;
 	make_world(&base);
 	for (; reached; stop++) {
 		struct world w = copy_of(&base);
@@ -228,7 +236,7 @@ static void test_cut_off_everywhere(void **state)
 		fault_stop(w.fault, stop);
 		opened = open_world(&w) == ERR_OK;
 		if (opened)
-			(void)!compact(&w);
+			(void)!compact_beside(&w, checkpoints);
 		if (opened)
 			close_world(&w);
 		reached = fault_stopped(w.fault);
@@ -241,6 +249,20 @@ static void test_cut_off_everywhere(void **state)
 	print_message("# boundaries cut off at: %llu, images opened: %ld\n", (unsigned long long)stop, images);
 	assert_true(stop > 40);
 	end_world(&base);
+}
+
+static void test_cut_off_everywhere(void **state)
+{
+	(void)state;
+	cut_off_everywhere(0);
+}
+
+/* A start from a checkpoint reads little, and must not miss what it does not read. */
+static void test_cut_off_beside_checkpoints(void **state)
+{
+	(void)state;
+	cut_off_everywhere(1);
+	cut_off_everywhere(3);
 }
 
 static void test_each_operation_fails(void **state)
@@ -306,14 +328,13 @@ static struct segment *begin_batch(struct world *w, struct copy *copy)
 }
 
 /* Deleted, trashed and restored after the batch was read and before its slots move. */
-static void test_marks_before_the_move(void **state)
+static void mark_before_the_move(bool checkpoint)
 {
 	struct segment *source;
 	struct world base, w;
 	struct copy *copy;
 	uint64_t copied;
 
-	(void)state;
 	make_world(&base);
 	w = copy_of(&base);
 	assert_int_equal(open_world(&w), ERR_OK);
@@ -331,6 +352,9 @@ static void test_marks_before_the_move(void **state)
 			w.states[key] = TRASHED;
 		}
 	}
+	/* In one of two the marks stand in segments that a checkpoint covers. */
+	if (checkpoint)
+		assert_int_equal(store_checkpoint(w.store), ERR_OK);
 	assert_int_equal(copy_finish(copy, &copied), ERR_OK);
 	assert_true(copied > 0);
 	copy_free(copy);
@@ -344,6 +368,13 @@ static void test_marks_before_the_move(void **state)
 	expect_pieces(&w);
 	end_world(&w);
 	end_world(&base);
+}
+
+static void test_marks_before_the_move(void **state)
+{
+	(void)state;
+	mark_before_the_move(false);
+	mark_before_the_move(true);
 }
 
 /* Looked up before the move, settled after it. */
@@ -469,9 +500,13 @@ static void test_deletes_beside_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cut_off_everywhere),	cmocka_unit_test(test_each_operation_fails),
-		cmocka_unit_test(test_marks_before_the_move),	cmocka_unit_test(test_marks_after_the_move),
-		cmocka_unit_test(test_readers_keep_their_file), cmocka_unit_test(test_deletes_beside_it),
+		cmocka_unit_test(test_cut_off_everywhere),
+		cmocka_unit_test(test_cut_off_beside_checkpoints),
+		cmocka_unit_test(test_each_operation_fails),
+		cmocka_unit_test(test_marks_before_the_move),
+		cmocka_unit_test(test_marks_after_the_move),
+		cmocka_unit_test(test_readers_keep_their_file),
+		cmocka_unit_test(test_deletes_beside_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
