@@ -72,7 +72,7 @@ enum err admission_rebuild(struct admission *admission, struct store *store, uin
 		admission->floor = now;
 	err = store_transfers_each(store, 0, now > REMEMBERED ? now - REMEMBERED : 0, remember, &rebuild);
 	/* Which downloads those were nobody knows. Uploads are safe: their pieces are there, whole or not. */
-	if (err == ERR_CORRUPT)
+	if (err == ERR_CORRUPT || err == ERR_IO)
 		admission->floor = now;
 	pthread_mutex_unlock(&admission->lock);
 	return err;

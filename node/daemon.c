@@ -73,7 +73,7 @@ static enum err open_store(struct daemon *daemon, char *why, size_t room)
 		return err;
 	}
 	err = admission_rebuild(daemon->parts.admission, daemon->parts.store, clock_wall());
-	if (err == ERR_CORRUPT) {
+	if (err == ERR_CORRUPT || err == ERR_IO) {
 		log_event(LOG_WARN, "transfers_damaged", "%s", "downloads=refused_for_old_allocations");
 		return ERR_OK;
 	}

@@ -73,6 +73,7 @@ struct total {
 struct ledger {
 	struct database *db;
 	uint64_t sequence;
+	bool gaps; /* some of the log could not be read; said once */
 	pthread_mutex_t lock; /* guards what follows */
 	struct total *totals;
 	size_t total_count;
@@ -354,9 +355,13 @@ enum err ledger_fill(struct ledger *ledger, struct store *store)
 	do {
 		batch.count = 0;
 		err = store_transfers_each(store, ledger->sequence, 0, collect, &batch);
-		/* What the disk damaged is lost, and no reason to settle nothing else. */
-		if (err == ERR_CORRUPT)
+		/* What the disk does not give back is lost, and no reason to settle nothing else. */
+		if (err == ERR_CORRUPT || err == ERR_IO) {
+			if (!ledger->gaps)
+				log_event(LOG_WARN, "transfers_unreadable", "reason=%s", err_name(err));
+			ledger->gaps = true;
 			err = ERR_OK;
+		}
 		if (err != ERR_OK || batch.count == 0)
 			break;
 		err = database_transaction(ledger->db, add_batch, &batch);

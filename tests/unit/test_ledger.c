@@ -1,4 +1,5 @@
 /* The ledger: orders come in, are claimed, judged and kept; running totals stay right; nothing is counted twice. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,12 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/message.h"
+#include "node/admission.h"
 #include "node/ledger.h"
+#include "node/store/segment.h"
 #include "payments/serial.h"
+#include "tests/kit/fault.h"
+#include "tests/kit/pieces.h"
 
 #define HOUR 500000
 
@@ -311,6 +316,55 @@ static void test_reopened(void **state)
 	assert_int_equal(ledger_sequence(f->ledger), 0);
 }
 
+static void find_log(void *arg, const char *path, uint64_t size)
+{
+	(void)size;
+	if (strstr(path, "/transfers/") != NULL)
+		snprintf(arg, 64, "%s", path);
+}
+
+/* A head that rotted costs its own order, not the others', nor the start. */
+static void test_gaps_in_the_log(void **state)
+{
+	static const struct store_options options = {.allocation = 16 << 20, .no_upkeep = true};
+	const uint32_t extent = record_extent(record_head_of(RECORD_TRANSFER), 0);
+	const struct address owner = pieces_allocation(0, 1).satellite;
+	struct admission *admission = admission_new(1 << 20, 100);
+	struct fault *fault = fault_new(64 << 20);
+	struct fixture *f = *state;
+	char why[STORE_MESSAGE];
+	struct store *store;
+	char log[64] = "";
+	uint8_t byte;
+
+	assert_int_equal(store_init("/", options.allocation, 0, fault_seam(fault), why), ERR_OK);
+	assert_int_equal(store_open("/", &options, fault_seam(fault), &store, why), ERR_OK);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(pieces_transfer(store, i, 10), ERR_OK);
+	store_close(store);
+	assert_int_equal(store_open("/", &options, fault_seam(fault), &store, why), ERR_OK);
+	fault_files(fault, find_log, log);
+	fault_peek(fault, log, SEGMENT_HEADER + extent + 50, &byte, 1);
+	byte ^= 1;
+	fault_poke(fault, log, SEGMENT_HEADER + extent + 50, &byte, 1);
+	assert_int_equal(admission_rebuild(admission, store, 1700), ERR_CORRUPT);
+	assert_int_equal(admission_used(admission), 4);
+	/* The footer cannot be read once: nothing is taken over, nothing is passed by. */
+	fault_fail(fault, 0, EIO);
+	assert_int_equal(ledger_fill(f->ledger, store), ERR_OK);
+	fault_fail(fault, FAULT_NEVER, 0);
+	assert_int_equal(ledger_sequence(f->ledger), 0);
+	assert_int_equal(ledger_fill(f->ledger, store), ERR_OK);
+	assert_int_equal(ledger_sequence(f->ledger), 5);
+	expect_totals(f, &owner, LEDGER_UNSETTLED, 4, 40);
+	assert_int_equal(pieces_transfer(store, 9, 10), ERR_OK);
+	assert_int_equal(ledger_fill(f->ledger, store), ERR_OK);
+	expect_totals(f, &owner, LEDGER_UNSETTLED, 5, 50);
+	store_close(store);
+	fault_free(fault);
+	admission_free(admission);
+}
+
 static void test_no_database(void **state)
 {
 	struct fixture *f = *state;
@@ -328,9 +382,10 @@ static void test_no_database(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_orders_grow),	  TEST(test_no_order),	       TEST(test_claims_are_sorted),
-		TEST(test_verdicts),	  TEST(test_topped_meanwhile), TEST(test_topped_later),
-		TEST(test_counts_by_day), TEST(test_reopened),	       TEST(test_no_database),
+		TEST(test_orders_grow),	    TEST(test_no_order),	 TEST(test_claims_are_sorted),
+		TEST(test_verdicts),	    TEST(test_topped_meanwhile), TEST(test_topped_later),
+		TEST(test_counts_by_day),   TEST(test_reopened),	 TEST(test_no_database),
+		TEST(test_gaps_in_the_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
