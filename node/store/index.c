@@ -252,6 +252,32 @@ static void grow(struct index *index, struct table *table)
 	free(all);
 }
 
+static uint32_t root_of(uint32_t square)
+{
+	uint32_t root = 0;
+
+	while ((uint64_t)(root + 1) * (root + 1) <= square)
+		root++;
+	return root;
+}
+
+void index_reserve(struct index *index, uint64_t count)
+{
+	/* Tables differ by about the root of their count; three times that is enough for all but a few. */
+	uint32_t each = (uint32_t)(count / TABLES), room = (each + 3 * root_of(each) + 1) * 8 / 7;
+
+	if (room > BLOCK)
+		room = (uint32_t)((room + BLOCK - 1) / BLOCK * BLOCK);
+	for (uint32_t i = 0; i < TABLES; i++) {
+		struct table *table = &index->tables[i];
+
+		pthread_mutex_lock(&index->locks[i % LOCKS]);
+		if (table->count == 0 && table->room < room)
+			set_room(index, table, room);
+		pthread_mutex_unlock(&index->locks[i % LOCKS]);
+	}
+}
+
 void index_insert(struct index *index, uint64_t hash, const struct index_place *place)
 {
 	struct table *table = enter(index, hash);

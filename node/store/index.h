@@ -62,6 +62,10 @@ struct index *index_new(const struct record_secret *secret);
 struct index *index_new_in(const struct record_secret *secret, struct arena *arena);
 void index_free(struct index *index);
 
+/* Make room for so many pieces at once, for loading them in the order of a scan: a table that grew meanwhile would be
+ * crowded at its beginning. */
+void index_reserve(struct index *index, uint64_t count);
+
 /* The hash of a key, 42 bits. */
 uint64_t index_hash(const struct index *index, uint16_t satellite, const struct bytes32 *piece);
 /* All places under this hash, at most INDEX_MATCHES; `pin` is called for each while it cannot be removed. */

@@ -181,6 +181,7 @@ enum err replay_checkpoint(struct replay *replay, const struct checkpoint *check
 	replay->orphans = index_new(&replay->store->secret);
 	replay->taken = index_new(&replay->store->secret);
 	match_rows(&load);
+	index_reserve(replay->store->index, checkpoint->end.slots);
 	err = checkpoint_each_slot(checkpoint, load_slot, &load);
 	if (err == ERR_OK)
 		err = checkpoint_each_edit(checkpoint, load_edit, &load);
