@@ -18,8 +18,8 @@ struct admission;
 struct admission *admission_new(uint64_t bytes, uint32_t serial_budget);
 void admission_free(struct admission *admission);
 
-/* Learn what was used before this start, at `now`. Blocks; before the first transfer. ERR_CORRUPT or ERR_IO when some of
- * that cannot be read: all is well, but downloads under allocations of before are refused. */
+/* Learn what was used before this start, at `now`. Blocks; before the first transfer. ERR_CORRUPT or ERR_IO when some
+ * of that cannot be read: all is well, but downloads under allocations of before are refused. */
 enum err admission_rebuild(struct admission *admission, struct store *store, uint64_t now) WARN_UNUSED;
 
 /* Take an allocation that passed all other rules: REFUSAL_NONE, or as serials_use. */
