@@ -8,5 +8,6 @@ int node_init(struct options *options);
 int node_status(struct options *options);
 int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
+int node_dispute_export(struct options *options);
 
 #endif

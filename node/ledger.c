@@ -17,6 +17,8 @@
 #include "payments/serial.h"
 
 #define FILL_BATCH 2000 /* entries of the log per transaction */
+#define ORDER_ROW 40	/* bytes32 allocation, u64 amount */
+#define VERDICT_ROW 43	/* bytes32 allocation, u8 verdict, u16 code, u64 bytes */
 
 static const struct migration migrations[] = {
 	{1, "CREATE TABLE orders ("
@@ -63,6 +65,10 @@ static const struct migration migrations[] = {
 	    "SUM(counted), COUNT(*) FROM orders WHERE state = 2 GROUP BY satellite, at / 86400, action;"
 	    "CREATE INDEX orders_oldest ON orders (at) WHERE state = 1;"
 	    "CREATE INDEX orders_due ON orders (hour) WHERE state = 1;"},
+	{3, "ALTER TABLE settlements ADD COLUMN at @int NOT NULL DEFAULT 0;" /* when it was settled */
+	    "ALTER TABLE settlements ADD COLUMN orders @bytes;"		     /* the rows that were signed over; */
+	    "ALTER TABLE settlements ADD COLUMN verdicts @bytes;"	     /* NULL: from before they were kept */
+	    "UPDATE settlements SET at = hour * 3600;"},
 };
 
 struct total {
@@ -467,19 +473,56 @@ struct outcome {
 	struct bytes32 hash; /* of the settlement */
 };
 
-static enum err keep_statements(struct database *db, const struct outcome *outcome)
+/* The lists under both signatures, as evidence has them (doc/formats.md): which orders, and which verdicts. */
+static void write_rows(const struct outcome *outcome, struct writer *orders, struct writer *verdicts)
 {
-	struct query *q =
-		database_query(db, "INSERT INTO settlements (hash, satellite, hour, settlement, settled) VALUES "
-				   "($hash, $satellite, $hour, $settlement, $settled) ON CONFLICT (hash) DO "
-				   "UPDATE SET settled = excluded.settled");
+	for (uint32_t i = 0; i < outcome->claim->count; i++) {
+		const struct claim_order *order = &outcome->claim->orders[i];
+		const struct ledger_verdict *verdict = &outcome->verdicts[i];
+
+		write_raw(orders, order->allocation.b, sizeof(order->allocation.b));
+		write_u64(orders, order->amount);
+		write_raw(verdicts, order->allocation.b, sizeof(order->allocation.b));
+		write_u8(verdicts, (uint8_t)verdict->verdict);
+		write_u16(verdicts, (uint16_t)verdict->code);
+		write_u64(verdicts, verdict->bytes);
+	}
+}
+
+static enum err insert_settlement(struct database *db, const struct outcome *outcome, struct bytes orders,
+				  struct bytes verdicts)
+{
+	struct query *q = database_query(
+		db, "INSERT INTO settlements (hash, satellite, hour, settlement, settled, at, orders, verdicts) VALUES "
+		    "($hash, $satellite, $hour, $settlement, $settled, $at, $orders, $verdicts) ON CONFLICT (hash) DO "
+		    "UPDATE SET settled = excluded.settled, orders = excluded.orders, verdicts = excluded.verdicts");
 
 	query_bytes32(q, "hash", &outcome->hash);
 	query_address(q, "satellite", &outcome->claim->satellite);
 	query_int(q, "hour", outcome->claim->hour);
 	query_bytes(q, "settlement", outcome->settlement);
 	query_bytes(q, "settled", outcome->settled);
+	query_int(q, "at", clock_wall());
+	query_bytes(q, "orders", orders);
+	query_bytes(q, "verdicts", verdicts);
 	return query_run(q);
+}
+
+static enum err keep_statements(struct database *db, const struct outcome *outcome)
+{
+	size_t order_room = (size_t)outcome->claim->count * ORDER_ROW;
+	size_t verdict_room = (size_t)outcome->claim->count * VERDICT_ROW;
+	uint8_t *orders = memory_new(order_room + 1, 1), *verdicts = memory_new(verdict_room + 1, 1);
+	struct writer order_rows, verdict_rows;
+	enum err err;
+
+	writer_init(&order_rows, orders, order_room);
+	writer_init(&verdict_rows, verdicts, verdict_room);
+	write_rows(outcome, &order_rows, &verdict_rows);
+	err = insert_settlement(db, outcome, writer_bytes(&order_rows), writer_bytes(&verdict_rows));
+	free(orders);
+	free(verdicts);
+	return err;
 }
 
 static enum err mark_order(struct database *db, const struct outcome *outcome, uint32_t index)
@@ -644,5 +687,54 @@ enum err ledger_oldest(struct ledger *ledger, struct ledger_oldest *ret)
 				       &oldest.hour);
 	if (err == ERR_OK)
 		*ret = oldest;
+	return err;
+}
+
+/* What can be shown to others. */
+
+enum err ledger_settlements(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
+			    enum err (*each)(void *arg, const struct ledger_settlement *settlement), void *arg)
+{
+	struct query *q = database_query(ledger->db, "SELECT settlement, settled, orders, verdicts FROM settlements "
+						     "WHERE satellite = $satellite AND at >= $from AND at < $until "
+						     "ORDER BY hour, hash");
+	bool row = false;
+	enum err err;
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "from", from);
+	query_int(q, "until", until);
+	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
+		const struct ledger_settlement found = {query_get_bytes(q, 0), query_get_bytes(q, 1),
+							query_get_bytes(q, 2), query_get_bytes(q, 3)};
+
+		err = each(arg, &found);
+		if (err != ERR_OK)
+			break;
+	}
+	query_reset(q);
+	return err;
+}
+
+enum err ledger_orders(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
+		       enum err (*each)(void *arg, struct bytes allocation, struct bytes order), void *arg)
+{
+	struct query *q = database_query(
+		ledger->db, "SELECT allocation_signed, order_signed FROM orders WHERE satellite = $satellite AND "
+			    "((state = 1 AND at >= $from AND at < $until) OR settlement IN (SELECT hash FROM "
+			    "settlements WHERE satellite = $satellite AND at >= $from AND at < $until)) "
+			    "ORDER BY hour, order_hash");
+	bool row = false;
+	enum err err;
+
+	query_address(q, "satellite", satellite);
+	query_int(q, "from", from);
+	query_int(q, "until", until);
+	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
+		err = each(arg, query_get_bytes(q, 0), query_get_bytes(q, 1));
+		if (err != ERR_OK)
+			break;
+	}
+	query_reset(q);
 	return err;
 }

@@ -96,6 +96,22 @@ enum err ledger_note_audits(struct ledger *ledger, const struct address *satelli
 enum err ledger_counts(struct ledger *ledger, const struct address *satellite, uint32_t from, uint32_t until,
 		       enum err (*each)(void *arg, const struct ledger_count *count), void *arg) WARN_UNUSED;
 
+/* What can be shown to others, of one satellite: what was settled in [from, until), Unix seconds, and what was ordered
+ * then and is not settled yet. Wire forms; views live until `each` returns. An error ends the walk and is handed back.
+ */
+struct ledger_settlement {
+	struct bytes settlement;
+	struct bytes settled;
+	struct bytes orders; /* rows that the settlement was signed over (doc/formats.md); empty: not kept */
+	struct bytes verdicts;
+};
+enum err ledger_settlements(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
+			    enum err (*each)(void *arg, const struct ledger_settlement *settlement),
+			    void *arg) WARN_UNUSED;
+enum err ledger_orders(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
+		       enum err (*each)(void *arg, struct bytes allocation, struct bytes order),
+		       void *arg) WARN_UNUSED;
+
 /* The unsettled order that has waited longest, and the one whose deadline is next; zeros when there is none. */
 struct ledger_oldest {
 	uint64_t at;   /* when it was given, Unix seconds */

@@ -272,6 +272,14 @@ static const struct command command_table[] = {
 	 "Needs no running node. Without --period, a line for each month and satellite; with it, the lines and days of "
 	 "that month and every difference from the satellite's statement. A month under way is an estimate.",
 	 "dir json csv satellite period", 0, 0, node_earnings},
+	{"dispute export", "FILE",
+	 "Write what proves this node's work, and what satellites signed about it, to a file.",
+	 "For whoever is to judge between the node and a satellite: allocations, orders, settlements and verdicts, "
+	 "prices, "
+	 "usages and statements, each with its signature and the list that it was signed over. granary verify-evidence "
+	 "checks it, without trusting either side. Without --period everything; of that month, and all statements up "
+	 "to it. FILE must not exist yet. Needs no running node.",
+	 "dir satellite payout period", 1, 1, node_dispute_export},
 	{"claim", "", "Claim this node's pay from the satellite's payout contract.",
 	 "Needs no running node. The transaction is signed here, paid for by the node's key and sent through the "
 	 "--rpc server, which may be anyone's. Nothing is sent when the satellite's statement and the payout tree "
