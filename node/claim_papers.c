@@ -100,45 +100,58 @@ out:
 	return err;
 }
 
-/* What a walk over a satellite's statements finds. */
-struct found {
-	const struct satellite *satellite; /* of the last one found */
-	unsigned satellites;		   /* that have one */
+/* A statement as it was kept; period 0: none. */
+struct kept_statement {
 	struct statement statement;
 	struct signature signature;
 };
 
-static enum err take_found(void *arg, const struct statement *statement, struct bytes signed_statement,
-			   struct bytes sheet)
+static enum err take_kept(void *arg, const struct statement *statement, struct bytes signed_statement,
+			  struct bytes sheet)
 {
-	struct found *found = arg;
+	struct kept_statement *kept = arg;
 
+	(void)statement;
 	(void)sheet;
-	found->statement = *statement;
-	return typed_decode(&typed_statement, signed_statement, &found->statement, &found->signature);
+	return typed_decode(&typed_statement, signed_statement, &kept->statement, &kept->signature);
 }
 
-/* The last statement of the period, or of any, that each satellite signed. */
-static enum err search(struct papers *kept, const struct satellite *satellites, size_t count, uint32_t period,
-		       struct found *ret)
+/* The satellite's statement of the period, or with 0 its last. */
+static enum err find_of(struct papers *papers, const struct address *satellite, uint32_t period,
+			struct kept_statement *ret)
 {
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < count && err == ERR_OK; i++) {
-		uint32_t to = period;
+	*ret = (struct kept_statement){.statement = {.period = 0}};
+	if (period == 0)
+		err = papers_last_period(papers, satellite, &period);
+	if (err != ERR_OK || period == 0)
+		return err;
+	return papers_statements(papers, satellite, period, period, take_kept, ret);
+}
 
-		if (period == 0)
-			err = papers_last_period(kept, &satellites[i].address, &to);
-		if (err != ERR_OK || to == 0)
-			continue;
-		memset(&ret->statement, 0, sizeof(ret->statement));
-		err = papers_statements(kept, &satellites[i].address, to, to, take_found, ret);
-		if (err != ERR_OK || ret->statement.period == 0)
+struct found {
+	const struct satellite *satellite; /* whose statement it is */
+	unsigned satellites;		   /* that have one */
+	struct kept_statement kept;
+};
+
+static enum err search(struct papers *papers, const struct satellite *satellites, size_t count, uint32_t period,
+		       struct found *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct kept_statement kept;
+		enum err err = find_of(papers, &satellites[i].address, period, &kept);
+
+		if (err != ERR_OK)
+			return err;
+		if (kept.statement.period == 0)
 			continue;
 		ret->satellite = &satellites[i];
 		ret->satellites++;
+		ret->kept = kept;
 	}
-	return err;
+	return ERR_OK;
 }
 
 /* Open DIR/papers.db, which is the running node's to make. */
@@ -176,8 +189,8 @@ enum err claim_papers_find_statement(struct trust *trust, const struct address *
 		snprintf(why, CLAIM_MESSAGE, "several satellites have signed a statement: name one with --satellite");
 		err = ERR_USAGE;
 	} else {
-		err = claim_papers_take(trust, node, &found.statement, &found.satellite->domain, &found.signature,
-					papers, why);
+		err = claim_papers_take(trust, node, &found.kept.statement, &found.satellite->domain,
+					&found.kept.signature, papers, why);
 	}
 out:
 	papers_close(kept);
