@@ -126,12 +126,12 @@ export function loadTree(path) {
 	return tree;
 }
 
-// Send a call and wait until it is in a block.
-export async function send(what, transaction) {
+// Send a call and wait until it is in a block; tell of it.
+export async function send(what, transaction, tell = console.log) {
 	const sent = await transaction;
 	const receipt = await sent.wait(1, 120_000);
 
-	console.log(`${what}: transaction ${receipt.hash}, block ${receipt.blockNumber}, gas ${receipt.gasUsed}`);
+	tell(`${what}: transaction ${receipt.hash}, block ${receipt.blockNumber}, gas ${receipt.gasUsed}`);
 	return receipt;
 }
 

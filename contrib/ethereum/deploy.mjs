@@ -47,14 +47,17 @@ async function makeToken(values, wallet) {
 	return token.getAddress();
 }
 
-async function fund(contract, tokens, wallet) {
+async function fund(contract, tokens, wallet, tell) {
 	const distributor = await openDistributor({ contract }, wallet);
 	const token = await openToken(distributor);
 	const amount = parseUnits(tokens, await token.decimals());
 
+	if (amount <= 0n)
+		throw new Complaint('--fund: nothing would be moved');
 	if (await token.balanceOf(wallet.address) < amount)
 		throw new Complaint(`${wallet.address} has only ${await printTokens(token, await token.balanceOf(wallet.address))}`);
-	await send(`funded with ${await printTokens(token, amount)}`, token.transfer(contract, amount));
+	await send(`funded with ${await printTokens(token, amount)}`, token.transfer(contract, amount),
+		tell);
 }
 
 run(async () => {
@@ -64,12 +67,13 @@ run(async () => {
 	let { contract } = values;
 
 	if (contract === undefined) {
-		const token = await makeToken(values, wallet);
 		const owner = values.owner === undefined ? wallet.address : addressFrom(values.owner, 'owner');
 		const { chainId } = await wallet.provider.getNetwork();
 
 		if (owner === ZeroAddress)
 			throw new Complaint('--owner: nobody has the key of address zero');
+		const token = await makeToken(values, wallet);
+
 		contract = await deploy('GranaryDistributor', wallet, token, owner);
 		console.log(values.json ? JSON.stringify({ chainId: Number(chainId), contract, token, owner })
 			: `contract ${contract}\ntoken    ${token}\nowner    ${owner}\nchain id ${chainId}`);
@@ -77,5 +81,5 @@ run(async () => {
 		needed(values, 'fund');
 	}
 	if (values.fund !== undefined)
-		await fund(contract, values.fund, wallet);
+		await fund(contract, values.fund, wallet, values.json ? console.error : console.log);
 });

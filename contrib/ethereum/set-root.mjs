@@ -35,7 +35,7 @@ run(async () => {
 	const distributor = await openDistributor(values, openWallet(values, await openChain(values)));
 	const token = await openToken(distributor);
 	const owed = total - await distributor.totalClaimed();
-	const held = await token.balanceOf(values.contract);
+	const held = await token.balanceOf(distributor.target);
 
 	if (await distributor.root() === tree.root)
 		throw new Complaint(`the root is ${tree.root} already`);
