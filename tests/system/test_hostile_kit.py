@@ -138,8 +138,8 @@ def test_high_s():
     assert recover(keccak256(b"something else"), low) != key.address
 
 
-C_KINDS = {"U8": "u8", "U16": "u16", "U32": "u32", "U64": "u64", "BYTES32": "bytes32", "ADDRESS": "address",
-           "BLOB": "blob", "TEXT": "text"}
+C_KINDS = {"U8": "u8", "U16": "u16", "U32": "u32", "U64": "u64", "U128": "u128", "U256": "u256",
+           "BYTES32": "bytes32", "ADDRESS": "address", "BLOB": "blob", "TEXT": "text"}
 
 
 def c_fields():

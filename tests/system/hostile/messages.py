@@ -1,6 +1,6 @@
 """Every message, as in doc/formats.md, section 3: number, name, fields. One table, one codec.
 
-A field is `name:kind`; kinds are u8 … u64, bytes32, address, blob, text and lists of an item, written [item].
+A field is `name:kind`; kinds are u8 … u256, bytes32, address, blob, text and lists of an item, written [item].
 """
 
 import struct
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 ITEMS = {
     "piece": "piece:bytes32",
+    "signed": "signed_thing:blob",
     "order": "allocation:blob order:blob",
     "verdict": "allocation:bytes32 verdict:u8 code:u16 bytes:u64",
     "bucket": "bucket:text created:u64",
@@ -47,8 +48,16 @@ MESSAGES = {
     518: ("SETTLE_ORDERS", "orders:[order] last:u8"),
     520: ("VERDICTS", "verdicts:[verdict] last:u8"),
     522: ("SETTLED", "settled:blob"),
+    530: ("LOSS", "loss:blob pieces:[piece]"),
+    532: ("ASK_PRICES", "day:u32"),
+    534: ("PRICES", "prices:[signed] last:u8"),
+    536: ("ASK_USAGE", "day:u32 after:bytes32"),
+    538: ("USAGE", "usage:blob bytes:u64 debt:u128 rows:blob more:u8 last:u8"),
+    540: ("ASK_STATEMENTS", "period:u32"),
+    542: ("STATEMENT", "statement:blob sheet:blob last:u8"),
+    544: ("OFFER_PRICE", "price:blob"),
     546: ("ASK_PAYOUT", "period:u32"),
-    548: ("PAYOUT", "root:bytes32 payee:address cumulative:bytes32 proof:blob"),
+    548: ("PAYOUT", "root:bytes32 payee:address cumulative:u256 proof:blob"),
     768: ("ENROL", "code:blob"),
     770: ("MAKE_BUCKET", "bucket:text"),
     772: ("REMOVE_BUCKET", "bucket:text"),
@@ -70,10 +79,13 @@ MESSAGES = {
     802: ("GET_SEGMENT", "version:bytes32 number:u32 limit:u64 first:u16 count:u16 excluded:[node]"),
     804: ("SEGMENT", "plain_size:u64 piece_size:u64 wrapped_key:blob data:blob pieces:[allocation] last:u8"),
     806: ("REMOVE_OBJECT", "bucket:text path:blob"),
+    808: ("ASK_ACCOUNT", ""),
+    810: ("ACCOUNT", "from:u64 until:u64 objects:u64 segments:u64 stored:u64 uploading:u64 reserved:u64"
+                     " egress:u64 allocated:u64 downloads:u64 byte_seconds:u128 storage_quota:u64 egress_quota:u64"),
 }
 
 NUMBERS = {name: number for number, (name, _) in MESSAGES.items()}
-WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "bytes32": 32, "address": 20}
+WIDTHS = {"u8": 1, "u16": 2, "u32": 4, "u64": 8, "u128": 16, "u256": 32, "bytes32": 32, "address": 20}
 DEFAULTS = {"blob": b"", "text": "", "bytes32": bytes(32), "address": bytes(20)}
 
 
