@@ -4,6 +4,7 @@
  */
 #include "satellite/closing.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,12 +249,20 @@ static enum err sum_payees(struct run *run, struct database *db)
 	return err;
 }
 
+static const struct payee_sum *find_payee(const struct run *run, const struct address *payee)
+{
+	const struct payee_sum wanted = {.payee = *payee};
+	const struct payee_sum *sum = bsearch(&wanted, run->payees, run->payee_count, sizeof(wanted), compare_payees);
+
+	assert(sum != NULL); /* they were made from the stubs */
+	return sum;
+}
+
 /* Third pass: a node's statement. */
 static enum err make_statement(struct run *run, size_t i)
 {
 	struct stub *stub = &run->closing->stubs[i];
-	const struct payee_sum wanted = {.payee = stub->statement.payee};
-	const struct payee_sum *sum = bsearch(&wanted, run->payees, run->payee_count, sizeof(wanted), compare_payees);
+	const struct payee_sum *sum = find_payee(run, &stub->statement.payee);
 	const struct statement_parties parties = {*key_address(run->desk->key), stub->statement.node,
 						  stub->statement.payee, sum->cumulative};
 	enum err err = sheet_decode(stub->sheet, &run->closed->sheet);

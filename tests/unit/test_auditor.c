@@ -303,7 +303,9 @@ static void test_whole_sample(void **state)
 	uint32_t draws = 0;
 
 	audits_batch_init(&batch, key_address(f->farm.node), 30);
-	assert_int_equal(audits_draw_pieces(f->office.desk->db, &batch, 30), ERR_OK);
+	/* Again, as when another connection was in the way of the first view: what that drew is thrown away. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(audits_draw_pieces(f->office.desk->db, &batch, 30), ERR_OK);
 	for (uint32_t i = 0; i < batch.count; i++)
 		draws += batch.pieces[i].samples;
 	assert_in_range(batch.count, 1, OBJECTS);
