@@ -17,6 +17,7 @@
 #define SECOND 1000000000ull
 #define REST_MOST (2 * SECOND)
 #define REST_SLICE (SECOND / 20)
+#define LOOKS 3 /* at sums that do not agree */
 
 enum chore_state { CHORE_RUNNING, CHORE_DONE, CHORE_STOPPED, CHORE_FAILED };
 
@@ -92,22 +93,36 @@ static void keep_pace(struct chore *chore, uint64_t bytes, uint64_t began)
 }
 
 /* Whether the sums that the store keeps are those that its files add up to. */
-static enum err take_sums(struct chore *chore, json_t *result)
+static enum err compare_sums(struct store *store, bool *ret_agree)
 {
 	struct store_space space;
 	struct store_scan scan;
-	enum err err = store_scan(chore->store, &scan);
-	bool agree;
+	enum err err = store_scan(store, &scan);
 
-	if (err != ERR_OK) {
-		snprintf(chore->why, sizeof(chore->why), "the files cannot be counted: %s", err_text(err));
+	if (err != ERR_OK)
 		return err;
-	}
-	store_space(chore->store, &space);
-	agree = scan.live == space.live && scan.pieces == space.pieces && scan.trash == space.trash &&
-		scan.trashed == space.trashed && scan.dead == space.dead && scan.overhead == space.overhead;
-	json_object_set_new(result, "sums_agree", json_boolean(agree));
+	store_space(store, &space);
+	*ret_agree = scan.live == space.live && scan.pieces == space.pieces && scan.trash == space.trash &&
+		     scan.trashed == space.trashed && scan.dead == space.dead && scan.overhead == space.overhead;
 	return ERR_OK;
+}
+
+/* A file that the store has just made stands on the disk before it stands in the sums, so one look is not enough. */
+static enum err take_sums(struct chore *chore, json_t *result)
+{
+	bool agree = false;
+	enum err err = ERR_OK;
+
+	for (int i = 0; i < LOOKS && err == ERR_OK && !agree && !must_stop(chore); i++) {
+		if (i > 0)
+			rest(chore, SECOND / 2);
+		err = compare_sums(chore->store, &agree);
+	}
+	if (err == ERR_OK)
+		json_object_set_new(result, "sums_agree", json_boolean(agree));
+	else
+		snprintf(chore->why, sizeof(chore->why), "the files cannot be counted: %s", err_text(err));
+	return err;
 }
 
 static json_t *check_json(const struct store_checked *checked)
