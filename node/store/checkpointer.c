@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/checkpoint.h"
+#include "node/store/planted.h"
 
 #define SECONDS 900
 #define RECORDS 1000000
@@ -211,6 +212,8 @@ static void note_row(void *arg, const struct segment *segment)
 
 	row.covered = segment->state == SEGMENT_SEALED && segment->entries == NULL && !segment->suspect &&
 		      segment->trailer.last_sequence <= moment->horizon;
+	if (planted(CHECKPOINT_COVERS_OPEN))
+		row.covered = true;
 	moment->rows = memory_grow(moment->rows, &moment->row_room, moment->row_count + 1, sizeof(*moment->rows));
 	moment->rows[moment->row_count++] = row;
 }
@@ -258,11 +261,11 @@ static void put_rest(struct checkpointer *checkpointer, const struct moment *mom
 	uint8_t raw[CHECKPOINT_END];
 
 	end->slots_crc = take_crc(checkpointer);
-	for (size_t i = 0; i < moment->edit_count; i++) {
+	for (size_t i = 0; i < moment->edit_count && !planted(CHECKPOINT_LOSES_EDITS); i++) {
 		checkpoint_edit_encode(&moment->edits[i], raw);
 		put(checkpointer, raw, CHECKPOINT_EDIT);
 	}
-	end->edits = moment->edit_count;
+	end->edits = planted(CHECKPOINT_LOSES_EDITS) ? 0 : moment->edit_count;
 	end->edits_crc = take_crc(checkpointer);
 	for (size_t i = 0; i < moment->row_count; i++) {
 		checkpoint_row_encode(&moment->rows[i], raw);

@@ -232,6 +232,11 @@ static void move_slots(struct copy *copy)
 			item->lost = !index_move(store->index, hash, &from, &to, &moved);
 			if (!item->lost && planted(STALE_INDEX))
 				(void)index_move(store->index, hash, &to, &from, &moved);
+			if (item->lost && planted(BLIND_SET)) {
+				moved = (struct index_place){to.segment, to.offset, entry.size, 0, 0};
+				index_insert(store->index, hash, &moved);
+				item->lost = false;
+			}
 			if (item->lost)
 				continue;
 		}

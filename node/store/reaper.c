@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "node/store/compact.h"
 #include "node/store/marks.h"
+#include "node/store/planted.h"
 
 #define DAY 86400u
 #define NEVER UINT16_MAX
@@ -120,7 +121,7 @@ static bool begin_round(struct store *store)
 	    !clockwatch_trusts(&reaper->watch, now, clock_monotonic(), atomic_load(&store->newest)))
 		return false;
 	segments_close_classes(store->segments, (uint32_t)(now / DAY));
-	reaper->now = now;
+	reaper->now = now + (planted(EXPIRED_EARLY) ? 30 * DAY : 0);
 	reaper->row = 0;
 	reaper->entry = 0;
 	reaper->under_way = true;

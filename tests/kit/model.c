@@ -12,7 +12,7 @@
 #include "tests/kit/pieces.h"
 
 #define ALLOCATION (64ull << 20)
-#define COMPACT_STEPS 1000
+#define COMPACT_STEPS 10000 /* more for one segment are none that end */
 
 static bool flawed(struct model *model, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -118,8 +118,12 @@ void model_note(struct model *model, const struct step *step, enum err err, bool
 	case STEP_ABORT:
 	case STEP_HOLD:
 	case STEP_DROP:
-	case STEP_COMPACT:
+	case STEP_CHECKPOINT:
 	case STEP_UPKEEP:
+		break;
+	case STEP_COMPACT:
+		if (err == ERR_TIMEOUT)
+			flawed(model, "compaction goes on for ever");
 		break;
 	}
 }
@@ -332,6 +336,7 @@ struct measured {
 
 static bool measure(struct model *model, struct store *store, struct measured *ret)
 {
+	committer_flush(store->committer); /* transfers that are written and not synced yet */
 	segments_wait_idle(store->segments);
 	store_space(store, &ret->space);
 	if (store_scan(store, &ret->scan) != ERR_OK)
@@ -382,7 +387,7 @@ static bool check(struct model *models, size_t count, struct store *store, const
 	}
 	if (!check_sums(models, count, &before))
 		return false;
-	committer_flush(store->committer);
+	committer_flush(store->committer); /* they are on their way out of the trash */
 	for (size_t i = 0; i < count * WORKLOAD_KEYS; i++)
 		models[i / WORKLOAD_KEYS].keys[i % WORKLOAD_KEYS].states[0].trashed = false;
 	return measure(models, store, &after) && check_sums(models, count, &after) &&
@@ -456,9 +461,9 @@ static enum err compact(struct store *store)
 	struct store_compacted done = {.more = true};
 	enum err err = ERR_OK;
 
-	for (int i = 0; err == ERR_OK && done.more && i < COMPACT_STEPS; i++)
+	for (int i = 0; i < COMPACT_STEPS && err == ERR_OK && done.more && done.segments == 0; i++)
 		err = store_compact_step(store, 1, &done);
-	return done.more && err == ERR_OK ? ERR_BUSY : err;
+	return err == ERR_OK && done.more && done.segments == 0 ? ERR_TIMEOUT : err;
 }
 
 static enum err act(struct play *play, const struct step *step)
@@ -468,7 +473,9 @@ static enum err act(struct play *play, const struct step *step)
 
 	switch (step->verb) {
 	case STEP_PUT:
-		return pieces_put(store, number, step->version, step->len, step->limit);
+		return step->days == 0 ? pieces_put(store, number, step->version, step->len, step->limit) :
+					 pieces_put_until(store, number, step->version, step->len,
+							  clock_wall() + step->days * 86400ull);
 	case STEP_GET:
 		return read_key(play, step->key);
 	case STEP_DELETE:
@@ -492,6 +499,8 @@ static enum err act(struct play *play, const struct step *step)
 		return store_transfers_each(store, 0, 0, ignore_transfer, NULL);
 	case STEP_COMPACT:
 		return compact(store);
+	case STEP_CHECKPOINT:
+		return store_checkpoint(store);
 	case STEP_UPKEEP:
 		(void)store_upkeep_step(store, NULL);
 		return ERR_OK;

@@ -15,7 +15,8 @@ static const struct {
 	[STEP_DROP] = {"drop", 4},
 	[STEP_TRANSFER] = {"transfer", 6},
 	[STEP_FLUSH] = {"flush", 3},
-	[STEP_COMPACT] = {"compact", 3},
+	[STEP_COMPACT] = {"compact", 5},
+	[STEP_CHECKPOINT] = {"checkpoint", 3},
 	[STEP_UPKEEP] = {"upkeep", 6},
 	[STEP_RESTART] = {"restart", 1},
 };
@@ -85,7 +86,7 @@ static uint32_t draw_key(struct workload *workload, int state)
 /* An upload of some key that is not there; a third of them reserve more than they use. */
 static struct step draw_upload(struct workload *workload, enum verb verb)
 {
-	struct step step = {verb, draw_key(workload, WORKLOAD_ABSENT), 0, draw_len(workload), 0};
+	struct step step = {verb, draw_key(workload, WORKLOAD_ABSENT), 0, draw_len(workload), 0, 0};
 
 	/* Of an upload given up the head was written already, and not yet of one that has its room then. */
 	if (verb == STEP_ABORT)
@@ -94,6 +95,9 @@ static struct step draw_upload(struct workload *workload, enum verb verb)
 		step.len = below(workload, 5000);
 	if (below(workload, 3) == 0)
 		step.limit = step.len + below(workload, 100000);
+	/* Far enough ahead that none expires in a test. */
+	if (verb == STEP_PUT && step.limit == 0 && below(workload, 4) == 0)
+		step.days = 2 + below(workload, 9);
 	if (verb == STEP_PUT) {
 		step.version = ++workload->versions[step.key];
 		workload->keys[step.key] = WORKLOAD_LIVE;
@@ -103,7 +107,7 @@ static struct step draw_upload(struct workload *workload, enum verb verb)
 
 struct step workload_next(struct workload *workload)
 {
-	struct step step = {draw_verb(workload), 0, 0, 0, 0};
+	struct step step = {draw_verb(workload), 0, 0, 0, 0, 0};
 
 	switch (step.verb) {
 	case STEP_PUT:
@@ -111,7 +115,7 @@ struct step workload_next(struct workload *workload)
 		return draw_upload(workload, step.verb);
 	case STEP_HOLD:
 	case STEP_DROP:
-		step = workload->held ? (struct step){STEP_DROP, 0, 0, 0, 0} : draw_upload(workload, STEP_HOLD);
+		step = workload->held ? (struct step){.verb = STEP_DROP} : draw_upload(workload, STEP_HOLD);
 		workload->held = !workload->held;
 		break;
 	case STEP_GET:
@@ -141,6 +145,7 @@ struct step workload_next(struct workload *workload)
 		workload->held = false;
 		break;
 	case STEP_COMPACT:
+	case STEP_CHECKPOINT:
 	case STEP_UPKEEP:
 	case STEP_FLUSH:
 		break;
@@ -162,5 +167,5 @@ void workload_draw(uint64_t seed, struct step *steps, size_t count)
 	for (size_t i = 0; i < count; i++)
 		steps[i] = workload_next(&workload);
 	if (workload.held)
-		steps[count - 1] = (struct step){STEP_DROP, 0, 0, 0, 0};
+		steps[count - 1] = (struct step){.verb = STEP_DROP};
 }

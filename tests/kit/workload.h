@@ -24,7 +24,8 @@ enum verb {
 	STEP_DROP,     /* give that one up */
 	STEP_TRANSFER, /* of `len` bytes */
 	STEP_FLUSH,    /* make all transfers durable */
-	STEP_COMPACT,  /* every segment that has anything to give */
+	STEP_COMPACT,  /* one segment that has anything to give */
+	STEP_CHECKPOINT,
 	STEP_UPKEEP,   /* one step of each job of the store's upkeep */
 	STEP_RESTART,  /* close the store and open it again */
 };
@@ -35,6 +36,7 @@ struct step {
 	uint32_t version; /* PUT: of the content */
 	uint32_t len;
 	uint32_t limit; /* of an upload, 0: len */
+	uint32_t days;	/* PUT: until it expires, 0: it does not */
 };
 
 struct workload {
