@@ -1,9 +1,10 @@
 /*
  * The piece store at its own interface, durable, against what the same disk does bare in the same run: large pieces
- * against a sequential write, small ones against a file per piece, reads against preads of the same bytes.
+ * against a sequential write, small ones against a file per piece, reads against preads of as many bytes from as many
+ * threads, past the page cache on both sides.
  *
- * Everything happens in a directory of its own below the current one, so the disk measured is the one one is on. Reads
- * come from the page cache on both sides: what is compared is the store's own cost.
+ * Everything happens in a directory of its own below the current one, so the disk measured is the one one is on. Each
+ * measurement takes 30 seconds, or GRANARY_BENCH_SECONDS.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -24,20 +25,35 @@
 #define MB 1e6
 #define WRITERS 128
 #define LARGE_WRITERS 16
-#define SECONDS 4.0
-#define SLICE (64u << 20) /* the plain stream syncs this often */
-#define SMALL 4096
+#define SECONDS 30.0
+#define BYTES_MOST (6ull << 30) /* of one measurement */
+#define SLICE (64u << 20)	/* the plain stream syncs this often */
+#define READERS 16
+#define GET_PIECES 16384 /* of 64 KiB: what is read, in random order, each once */
+#define GET_SIZE 65536
+#define COUNTED 2000
 
 struct run {
 	char dir[32];
 	struct store *store;
 	uint8_t *content; /* TREE_PIECE bytes */
 	size_t len;	  /* of each piece */
+	double seconds;	  /* of each measurement */
 	double until;
 	uint32_t first; /* number of the first piece */
+	uint32_t most;	/* pieces of this measurement */
 	atomic_uint next;
 	bool as_files;
 };
+
+/* The kernel's calls, with the preads counted. */
+static atomic_ulong preads;
+
+static ssize_t counted_pread(const struct seam *self, int fd, void *out, size_t len, uint64_t offset)
+{
+	atomic_fetch_add(&preads, 1);
+	return seam_system.pread(self, fd, out, len, offset);
+}
 
 static void die(const char *what)
 {
@@ -104,8 +120,10 @@ static void *write_pieces(void *arg)
 
 	sem_init(&answer.come, 0, 0);
 	while (bench_now() < run->until) {
-		uint32_t number = run->first + atomic_fetch_add(&run->next, 1);
+		uint32_t at = atomic_fetch_add(&run->next, 1), number = run->first + at;
 
+		if (at >= run->most)
+			break;
 		if (run->as_files)
 			put_file(run, number);
 		else
@@ -113,6 +131,14 @@ static void *write_pieces(void *arg)
 	}
 	sem_destroy(&answer.come);
 	return NULL;
+}
+
+/* Pieces of the last measurement. */
+static uint32_t written(const struct run *run)
+{
+	uint32_t next = atomic_load(&run->next);
+
+	return next < run->most ? next : run->most;
 }
 
 /* Pieces per second that so many writers put. */
@@ -124,7 +150,8 @@ static double put_rate(struct run *run, unsigned writers, uint32_t first, size_t
 	run->first = first;
 	run->len = len;
 	run->as_files = as_files;
-	run->until = start + SECONDS;
+	run->until = start + run->seconds;
+	run->most = (uint32_t)(BYTES_MOST / len < 1u << 26 ? BYTES_MOST / len : 1u << 26);
 	atomic_store(&run->next, 0);
 	for (unsigned i = 0; i < writers; i++) {
 		if (pthread_create(&threads[i], NULL, write_pieces, run) != 0)
@@ -132,7 +159,7 @@ static double put_rate(struct run *run, unsigned writers, uint32_t first, size_t
 	}
 	for (unsigned i = 0; i < writers; i++)
 		pthread_join(threads[i], NULL);
-	return atomic_load(&run->next) / (bench_now() - start);
+	return written(run) / (bench_now() - start);
 }
 
 /* Bytes per second of a plain stream into a preallocated file. */
@@ -155,66 +182,198 @@ static double sequential_rate(struct run *run)
 		written += TREE_PIECE;
 		if (written % SLICE == 0 && fdatasync(fd) != 0)
 			die("cannot sync");
-	} while (bench_now() - start < SECONDS || written % SLICE != 0);
+	} while ((bench_now() - start < run->seconds && written < BYTES_MOST) || written % SLICE != 0);
 	seconds = bench_now() - start;
 	close(fd);
 	unlink(path);
 	return (double)written / seconds;
 }
 
-/* Reading the pieces that were put, one after the other, and again. */
-struct reading {
-	struct run *run;
-	uint32_t at;
-	uint32_t count;
-	uint8_t *out;
-	int fd; /* a file of the same bytes, for bare reads */
-};
-
-static void get_once(void *arg)
+/* What one writer waits for when it syncs one block: what a lone put cannot beat. */
+static void say_sync_latency(struct run *run)
 {
-	struct reading *reading = arg;
-	struct store_key key = pieces_key(reading->run->first + reading->at++ % reading->count);
+	double start, seconds = 0;
+	unsigned syncs = 0;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/sync", run->dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	for (start = bench_now(); fd >= 0 && seconds < 1; seconds = bench_now() - start, syncs++) {
+		if (pwrite(fd, run->content, 4096, 0) != 4096 || fdatasync(fd) != 0)
+			die("cannot sync");
+	}
+	close(fd);
+	unlink(path);
+	bench_say("write and fdatasync of 4 KiB on this disk: %.3f ms", 1e3 * seconds / syncs);
+}
+
+/* Drop the files of the store, or a single one, from the page cache. */
+static void make_cold(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int fd;
+
+	if (dir == NULL) {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+			die("cannot drop a file from the page cache");
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		char *inner;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		inner = file_join(path, entry->d_name);
+		make_cold(inner);
+		free(inner);
+	}
+	closedir(dir);
+}
+
+static void make_store_cold(const struct run *run)
+{
+	char *segments = file_join(run->dir, "store/segments");
+
+	make_cold(segments);
+	free(segments);
+}
+
+static void read_blocks(struct run *run, uint32_t number, uint32_t block, uint32_t count, uint8_t *out)
+{
+	struct store_key key = pieces_key(number);
 	struct store_reader *reader;
 	size_t len;
 
-	if (store_get(reading->run->store, &key, &reader) != ERR_OK)
+	if (store_get(run->store, &key, &reader) != ERR_OK)
 		die("a piece is gone");
-	if (store_reader_blocks(reader, 0, tree_blocks(reading->run->len), reading->out, &len) != ERR_OK)
+	if (store_reader_blocks(reader, block, count, out, &len) != ERR_OK)
 		die("a piece is damaged");
 	store_reader_free(reader);
 }
 
-static void pread_once(void *arg)
+/* Reading pieces of one size, each once and in random order, from several threads. */
+struct reading {
+	struct run *run;
+	uint32_t *order;
+	atomic_uint next;
+	int fd; /* bare: a file of as many bytes; -1: the store */
+};
+
+static void *read_all(void *arg)
 {
 	struct reading *reading = arg;
-	size_t len = reading->run->len;
+	uint8_t *out = memory_new(1, GET_SIZE);
 
-	if (pread(reading->fd, reading->out, len, (off_t)((reading->at++ % reading->count) * len)) != (ssize_t)len)
-		die("cannot read");
+	for (;;) {
+		uint32_t at = atomic_fetch_add(&reading->next, 1), piece;
+
+		if (at >= GET_PIECES)
+			break;
+		piece = reading->order[at];
+		if (reading->fd < 0)
+			read_blocks(reading->run, reading->run->first + piece, 0, GET_SIZE / TREE_BLOCK, out);
+		else if (pread(reading->fd, out, GET_SIZE, (off_t)piece * GET_SIZE) != GET_SIZE)
+			die("cannot read");
+	}
+	free(out);
+	return NULL;
 }
 
-/* Gets per second, and the rate of bare reads of as many bytes. */
-static void measure_gets(struct run *run, const char *name, uint32_t first, size_t len, uint32_t count)
+static double read_rate(struct reading *reading)
 {
-	struct reading reading = {run, 0, count, memory_new(1, TREE_PIECE), -1};
-	double gets, reads;
-	char path[64];
+	pthread_t threads[READERS];
+	double start = bench_now();
 
+	atomic_store(&reading->next, 0);
+	for (unsigned i = 0; i < READERS; i++) {
+		if (pthread_create(&threads[i], NULL, read_all, reading) != 0)
+			die("cannot start a thread");
+	}
+	for (unsigned i = 0; i < READERS; i++)
+		pthread_join(threads[i], NULL);
+	return GET_PIECES / (bench_now() - start);
+}
+
+static void shuffle(uint32_t *order, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		order[i] = i;
+	for (uint32_t i = count; i > 1; i--) {
+		uint32_t other = (uint32_t)random() % i, kept = order[i - 1];
+
+		order[i - 1] = order[other];
+		order[other] = kept;
+	}
+}
+
+static void put_many(struct run *run, uint32_t first, size_t len, uint32_t count)
+{
+	double seconds = run->seconds;
+	uint32_t done = 0;
+
+	while (done < count) {
+		run->seconds = 3600; /* by count, not by time */
+		run->first = first;
+		run->len = len;
+		run->until = bench_now() + run->seconds;
+		run->as_files = false;
+		run->most = count;
+		atomic_store(&run->next, 0);
+		write_pieces(run);
+		done = written(run);
+	}
+	run->seconds = seconds;
+}
+
+/* 64 KiB, cold, against bare preads of a cold file. */
+static void measure_cold_gets(struct run *run, uint32_t first)
+{
+	struct reading reading = {.run = run, .order = memory_new(GET_PIECES, sizeof(uint32_t)), .fd = -1};
+	char path[64];
+	double gets, reads;
+
+	srandom(1);
+	shuffle(reading.order, GET_PIECES);
 	run->first = first;
-	run->len = len;
+	make_store_cold(run);
+	gets = read_rate(&reading);
 	snprintf(path, sizeof(path), "%s/bare", run->dir);
 	reading.fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	for (uint32_t i = 0; i < count; i++) {
-		if (pwrite(reading.fd, run->content, len, (off_t)(i * len)) != (ssize_t)len)
+	for (uint32_t i = 0; i < GET_PIECES; i++) {
+		if (pwrite(reading.fd, run->content, GET_SIZE, (off_t)i * GET_SIZE) != GET_SIZE)
 			die("cannot write");
 	}
-	gets = bench_rate(SECONDS / 4, get_once, &reading);
-	reads = bench_rate(SECONDS / 4, pread_once, &reading);
-	bench_result(name, gets, "pieces/s", reads, BENCH_MORE_IS_BETTER);
+	make_cold(path);
+	reads = read_rate(&reading);
+	bench_result("store_get_64kib_vs_pread", gets, "pieces/s", reads, BENCH_MORE_IS_BETTER);
+	bench_say("64 KiB pieces, cold, in random order, %u threads; bound: bare preads of 64 KiB of a cold file",
+		  READERS);
 	close(reading.fd);
 	unlink(path);
-	free(reading.out);
+	free(reading.order);
+}
+
+/* Reads that one get takes, past the page cache. */
+static void count_preads(struct run *run, uint32_t small, uint32_t large, uint32_t large_count)
+{
+	uint8_t *out = memory_new(1, TREE_PIECE);
+
+	make_store_cold(run);
+	atomic_store(&preads, 0);
+	for (uint32_t i = 0; i < COUNTED; i++)
+		read_blocks(run, small + (uint32_t)random() % GET_PIECES, 0, GET_SIZE / TREE_BLOCK, out);
+	bench_result("store_preads_per_get", (double)atomic_load(&preads) / COUNTED, "preads", 1, BENCH_LESS_IS_BETTER);
+	atomic_store(&preads, 0);
+	for (uint32_t i = 0; i < COUNTED; i++)
+		read_blocks(run, large + (uint32_t)random() % large_count, (uint32_t)random() % TREE_BLOCKS, 1, out);
+	bench_result("store_preads_per_block", (double)atomic_load(&preads) / COUNTED, "preads", 2,
+		     BENCH_LESS_IS_BETTER);
+	bench_say("whole pieces of 64 KiB; one random block of pieces of 2 MiB");
+	free(out);
 }
 
 static void make_directories(struct run *run)
@@ -251,38 +410,52 @@ static void remove_tree(const char *path)
 	rmdir(path);
 }
 
+/* Small pieces against a file for each. */
+static double measure_small(struct run *run, const char *name, uint32_t first, size_t len)
+{
+	double rate = put_rate(run, WRITERS, first, len, false);
+	double files = put_rate(run, WRITERS, first, len, true);
+
+	bench_result(name, rate / files, "times", 0, BENCH_NO_SHARE);
+	bench_say("%zu bytes, %u writers: %.0f pieces/s; a synced, renamed file per piece: %.0f/s", len, WRITERS, rate,
+		  files);
+	return rate * (double)len;
+}
+
 static void measure(struct run *run)
 {
-	uint32_t small, large;
-	double bare, rate;
+	double bare = sequential_rate(run), rate;
+	uint32_t large;
 
-	bare = sequential_rate(run);
+	say_sync_latency(run);
 	rate = put_rate(run, LARGE_WRITERS, 1 << 28, TREE_PIECE, false);
-	large = atomic_load(&run->next);
+	large = written(run);
 	bench_result("store_put_2mib_vs_sequential", rate * (double)TREE_PIECE / MB, "MB/s", bare / MB,
 		     BENCH_MORE_IS_BETTER);
 	bench_say("2 MiB: %u writers, each piece hashed, summed and synced; bound: one stream synced every %u MiB",
 		  LARGE_WRITERS, SLICE >> 20);
-	rate = put_rate(run, WRITERS, 0, SMALL, false);
-	small = atomic_load(&run->next);
-	bare = put_rate(run, WRITERS, 0, SMALL, true);
-	bench_result("store_put_4kib", rate, "pieces/s", 0, BENCH_NO_SHARE);
-	bench_result("store_put_4kib_vs_files", rate / bare, "times", 0, BENCH_NO_SHARE);
-	bench_say("4 KiB: %u writers; a synced, renamed file per piece: %.0f pieces/s", WRITERS, bare);
-	measure_gets(run, "store_get_4kib", 0, SMALL, small);
-	measure_gets(run, "store_get_2mib", 1 << 28, TREE_PIECE, large < 100 ? large : 100);
+	measure_small(run, "store_put_1kib_vs_files", 0, 1024);
+	rate = measure_small(run, "store_put_16kib_vs_files", 1 << 27, 16384);
+	bench_result("store_put_16kib_vs_sequential", rate / MB, "MB/s", bare / MB, BENCH_MORE_IS_BETTER);
+	put_many(run, 1 << 29, GET_SIZE, GET_PIECES);
+	measure_cold_gets(run, 1 << 29);
+	count_preads(run, 1 << 29, 1 << 28, large);
 }
 
 int main(void)
 {
 	struct run run = {.content = memory_new(1, TREE_PIECE)};
-	const struct store_options options = {.allocation = 64ull << 30};
+	const struct store_options options = {.allocation = 64ull << 30, .no_upkeep = true};
+	const char *seconds = getenv("GRANARY_BENCH_SECONDS");
+	struct seam seam = seam_system;
 	char why[STORE_MESSAGE];
 
+	seam.pread = counted_pread;
+	run.seconds = seconds != NULL && atof(seconds) > 0 ? atof(seconds) : SECONDS;
 	make_directories(&run);
 	pieces_fill(1, 1, run.content, TREE_PIECE);
-	if (store_init(run.dir, options.allocation, 0, &seam_system, why) != ERR_OK ||
-	    store_open(run.dir, &options, &seam_system, &run.store, why) != ERR_OK)
+	if (store_init(run.dir, options.allocation, 0, &seam, why) != ERR_OK ||
+	    store_open(run.dir, &options, &seam, &run.store, why) != ERR_OK)
 		die(why);
 	measure(&run);
 	store_close(run.store);
