@@ -484,6 +484,48 @@ static void test_killed(void **state)
 	assert_true(killed > 0);
 }
 
+/* An audit of all that a node holds, with one verdict for all. */
+static void audit_all(struct fixture *f, unsigned node, uint64_t at, enum audit_verdict verdict)
+{
+	struct audit_batch batch;
+
+	office_set_clock(&f->office, at);
+	audits_batch_init(&batch, key_address(f->office.nodes[node]), 100);
+	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
+	put_be64(batch.challenge.b, at);
+	batch.challenge.b[31] = (uint8_t)node;
+	batch.at = at;
+	for (uint32_t i = 0; i < batch.count; i++)
+		batch.pieces[i].verdict = verdict;
+	assert_int_equal(audits_record(f->office.desk->db, &batch), ERR_OK);
+	audits_batch_free(&batch);
+}
+
+/* A piece that is found missing earned up to its last proof, whatever came in between; one that never had any earned
+ * nothing at all. */
+static void test_last_proof(void **state)
+{
+	static char lost_sql[] = "SELECT MIN(lost) + MAX(lost) FROM pieces";
+	static char never_sql[] = "SELECT COUNT(*) FROM changes WHERE ended = began";
+	struct fixture *f = *state;
+	uint64_t never = office_number(&f->office, never_sql);
+
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces"), 1);
+	for (unsigned node = 0; node < 2; node++) {
+		audit_all(f, node, MARCH + 4 * DAY, AUDITED_PROVEN);
+		audit_all(f, node, MARCH + 5 * DAY, AUDITED_LATE);
+		audit_all(f, node, MARCH + 6 * DAY, AUDITED_UNREACHABLE);
+		audit_all(f, node, MARCH + 7 * DAY, AUDITED_CORRUPT);
+	}
+	assert_int_equal(office_number(&f->office, lost_sql), 2 * (MARCH + 4 * DAY));
+	store_object(&f->office, "never");
+	for (unsigned node = 0; node < 2; node++)
+		audit_all(f, node, MARCH + 9 * DAY, AUDITED_MISSING);
+	assert_int_equal(office_number(&f->office, never_sql), never + 1);
+	check(f);
+	assert_string_equal(f->complaints, "");
+}
+
 /* A life of some months: whatever happens, and whenever months are closed, the books are right. */
 struct life {
 	struct fixture *f;
@@ -624,9 +666,9 @@ static void test_random_life(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_right_books),	   TEST(test_wrong_books), TEST(test_append_only),
-		TEST(test_tree),	   TEST(test_export),	   TEST(test_record),
-		TEST(test_record_several), TEST(test_random_life), TEST(test_killed),
+		TEST(test_right_books), TEST(test_wrong_books), TEST(test_append_only),	   TEST(test_tree),
+		TEST(test_export),	TEST(test_record),	TEST(test_record_several), TEST(test_random_life),
+		TEST(test_killed),	TEST(test_last_proof),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
