@@ -12,6 +12,7 @@
 #include "common/memory.h"
 #include "node/store/fuse.h"
 #include "node/store/marks.h"
+#include "node/store/sweep.h"
 
 #define TASKS_MOST 64
 #define MARK_COST 256	/* bytes: the record and its entry */
@@ -27,18 +28,12 @@ struct task {
 	void (*done)(void *arg, enum err err, const struct store_collected *result);
 	void *arg;
 	enum phase phase;
-	uint32_t row;	/* of the segments' table: where it goes on */
-	uint32_t entry; /* … and within the segment */
-	bool whole;	/* count the satellite's bytes beside the shard's */
+	struct sweep sweep;
+	bool whole; /* count the satellite's bytes beside the shard's */
 	uint64_t total;
 	struct store_collected result;
 	atomic_uint_fast64_t pieces; /* moved durably */
 	atomic_uint_fast64_t bytes;
-};
-
-struct entries {
-	struct segment_entry *list;
-	size_t count;
 };
 
 struct collector {
@@ -144,6 +139,7 @@ static void answer(struct collector *collector, struct task *task, enum err err)
 	task->result.moved_bytes = atomic_load(&task->bytes);
 	if (done != NULL)
 		done(task->arg, err, &task->result);
+	sweep_leave(&task->sweep, collector->store);
 	filter_free(task->filter);
 	free(task);
 }
@@ -366,74 +362,51 @@ static enum err move_entry(struct store *store, struct task *task, struct segmen
 	return err == ERR_BUSY ? ERR_OK : err;
 }
 
-/* Write marks from task->entry on, as far as the budget goes; *ret_finished when it sufficed. */
-static enum err move_entries(struct store *store, struct task *task, struct segment *segment,
-			     const struct entries *entries, uint64_t *budget, bool *ret_finished)
+/* Write marks from the sweep's place on, as far as the budget goes; *ret_finished when it sufficed. */
+static enum err move_entries(struct store *store, struct task *task, uint64_t *budget, bool *ret_finished)
 {
+	struct sweep *sweep = &task->sweep;
 	enum err err = ERR_OK;
 
-	for (; err == ERR_OK && task->entry < entries->count; task->entry++) {
-		const struct segment_entry *entry = &entries->list[task->entry];
+	for (; err == ERR_OK && sweep->next < sweep->count; sweep->next++) {
+		const struct segment_entry *entry = &sweep->entries[sweep->next];
 
-		if (!is_meant(store, task, segment, entry))
+		if (!is_meant(store, task, sweep->segment, entry))
 			continue;
 		if (*budget < MARK_COST)
 			return ERR_OK;
 		*budget -= MARK_COST;
-		err = move_entry(store, task, segment, entry);
+		err = move_entry(store, task, sweep->segment, entry);
 	}
-	if (err == ERR_OK) {
-		task->entry = 0;
-		*ret_finished = true;
-	}
+	*ret_finished = err == ERR_OK;
 	return err;
 }
 
-/* Count or move what one segment holds. */
-static enum err visit(struct store *store, struct task *task, struct segment *segment, uint64_t *budget,
-		      bool *ret_finished)
-{
-	struct entries entries;
-	enum err err = ERR_OK;
-	uint64_t cost;
-
-	*ret_finished = false;
-	/* Pieces whose footer cannot be read stay. */
-	if (segments_entries(store->segments, segment, &entries.list, &entries.count) != ERR_OK) {
-		*ret_finished = true;
-		return ERR_OK;
-	}
-	cost = (uint64_t)entries.count * SEGMENT_ENTRY;
-	*budget -= cost < *budget ? cost : *budget;
-	if (task->phase == MOVING) {
-		err = move_entries(store, task, segment, &entries, budget, ret_finished);
-	} else {
-		for (size_t i = 0; i < entries.count; i++)
-			count_entry(store, task, segment, &entries.list[i]);
-		*ret_finished = true;
-	}
-	free(entries.list);
-	return err;
-}
-
-/* From the task's place on through the segments; *ret_finished when all of them were visited. */
+/* From the task's place on through the segments; *ret_finished when all of them were visited. Pieces whose footer
+ * cannot be read stay where they are. */
 static enum err go_on(struct store *store, struct task *task, uint64_t *budget, bool *ret_finished)
 {
+	struct sweep *sweep = &task->sweep;
 	enum err err = ERR_OK;
 
 	*ret_finished = false;
 	while (err == ERR_OK && *budget > 0) {
-		struct segment *segment = segments_next(store->segments, &task->row);
-		bool finished;
+		bool finished = true;
 
-		if (segment == NULL) {
+		if (!sweep_go_on(sweep, store, NULL, budget)) {
 			*ret_finished = true;
 			return ERR_OK;
 		}
-		err = visit(store, task, segment, budget, &finished);
-		segments_unpin(store->segments, segment);
-		if (finished)
-			task->row++;
+		if (task->phase == MOVING) {
+			finished = false;
+			err = move_entries(store, task, budget, &finished);
+		} else {
+			for (size_t i = 0; i < sweep->count; i++)
+				count_entry(store, task, sweep->segment, &sweep->entries[i]);
+		}
+		if (!finished)
+			break;
+		sweep_leave(sweep, store);
 	}
 	return err;
 }
@@ -513,7 +486,7 @@ static enum err advance(struct collector *collector, struct task *task, bool *re
 	}
 	err = judge(collector, task);
 	*ret_over = err != ERR_OK || task->result.held || task->result.unwanted_pieces == 0;
-	task->row = 0;
+	sweep_restart(&task->sweep, collector->store);
 	task->total = 0;
 	if (task->phase == WAITING) {
 		task->result = (struct store_collected){.held = false};

@@ -52,31 +52,34 @@ static uint16_t due_day(struct store *store, const struct marked *what, bool *re
 	return what->expires == 0 ? NEVER : marks_day(what->expires + DAY);
 }
 
-/* Bury what is due, from reaper->entry on; false when the budget ended first. */
-static bool reap_pieces(struct store *store, struct segment *segment, const struct segment_entry *entries, size_t count,
-			uint64_t *budget)
+static uint16_t today(const struct store *store)
+{
+	return (uint16_t)(store->reaper.now / DAY);
+}
+
+/* Bury what is due, from the sweep's place on; false when the budget ended first. */
+static bool reap_pieces(struct store *store, uint64_t *budget)
 {
 	struct reaper *reaper = &store->reaper;
+	struct sweep *sweep = &reaper->sweep;
 	struct mark_options tombstone = {RECORD_TOMBSTONE, true, ignore, NULL};
-	uint16_t today = (uint16_t)(reaper->now / DAY);
 
-	if (reaper->entry == 0)
+	if (sweep->next == 0)
 		reaper->next = NEVER;
-	for (; reaper->entry < count; reaper->entry++) {
+	for (; sweep->next < sweep->count; sweep->next++) {
+		const struct segment_entry *entry = &sweep->entries[sweep->next];
 		struct marked what;
 		bool whole = false;
 		uint16_t day;
 
-		if (entries[reaper->entry].type != RECORD_PIECE)
+		if (entry->type != RECORD_PIECE)
 			continue;
-		what = marks_of_entry(store, segment, &entries[reaper->entry]);
+		what = marks_of_entry(store, sweep->segment, entry);
 		day = due_day(store, &what, &whole);
 		/* Of a class the file goes as one, tomorrow or the day after. */
-		if (day <= today && !(whole && segment->class != 0)) {
-			if (*budget < TOMBSTONE_COST) {
-				segments_note_due(store->segments, segment, today);
+		if (day <= today(store) && !(whole && sweep->segment->class != 0)) {
+			if (*budget < TOMBSTONE_COST)
 				return false;
-			}
 			*budget -= TOMBSTONE_COST;
 			if (marks_write(store, &what, &tombstone) == ERR_OK)
 				continue;
@@ -84,32 +87,28 @@ static bool reap_pieces(struct store *store, struct segment *segment, const stru
 		if (day < reaper->next)
 			reaper->next = day;
 	}
-	reaper->entry = 0;
-	segments_note_due(store->segments, segment, reaper->next);
+	segments_note_due(store->segments, sweep->segment, reaper->next);
 	return true;
 }
 
 /* What a round finds in one segment; false when the budget ended first. */
-static bool reap_segment(struct store *store, struct segment *segment, uint64_t *budget)
+static bool reap_segment(struct store *store, uint64_t *budget)
 {
-	struct segment_entry *entries;
-	uint64_t len;
-	bool finished = true;
-	size_t count;
+	struct sweep *sweep = &store->reaper.sweep;
 
 	/* Where the footer cannot be read pieces stay. */
-	if (segments_entries(store->segments, segment, &entries, &count) != ERR_OK) {
-		segments_note_due(store->segments, segment, (uint16_t)(store->reaper.now / DAY));
-		return true;
-	}
-	len = (uint64_t)count * SEGMENT_ENTRY;
-	*budget -= len < *budget ? len : *budget;
-	if (segments_is_expired(store->segments, segment, store->reaper.now - DAY))
-		unlink_expired(store, segment, entries, count);
+	if (sweep->err != ERR_OK)
+		segments_note_due(store->segments, sweep->segment, today(store));
+	else if (segments_is_expired(store->segments, sweep->segment, store->reaper.now - DAY))
+		unlink_expired(store, sweep->segment, sweep->entries, sweep->count);
 	else
-		finished = reap_pieces(store, segment, entries, count, budget);
-	free(entries);
-	return finished;
+		return reap_pieces(store, budget);
+	return true;
+}
+
+static bool is_due(struct store *store, struct segment *segment)
+{
+	return segments_is_due(store->segments, segment, today(store));
 }
 
 static bool begin_round(struct store *store)
@@ -122,9 +121,8 @@ static bool begin_round(struct store *store)
 		return false;
 	segments_close_classes(store->segments, (uint32_t)(now / DAY));
 	reaper->now = now + (planted(EXPIRED_EARLY) ? 30 * DAY : 0);
-	reaper->row = 0;
-	reaper->entry = 0;
 	reaper->under_way = true;
+	sweep_restart(&reaper->sweep, store);
 	return true;
 }
 
@@ -132,26 +130,25 @@ enum upkeep_turn reaper_step(void *arg, uint64_t *budget)
 {
 	struct store *store = arg;
 	struct reaper *reaper = &store->reaper;
-	struct segment *segment;
 
 	if (!reaper->under_way && !begin_round(store))
 		return UPKEEP_REST;
 	while (*budget > 0 && !health_failed(&store->health)) {
-		bool finished;
-
-		segment = segments_next(store->segments, &reaper->row);
-		if (segment == NULL) {
+		if (!sweep_go_on(&reaper->sweep, store, is_due, budget)) {
 			reaper->under_way = false;
 			break;
 		}
-		finished = !segments_is_due(store->segments, segment, (uint16_t)(reaper->now / DAY)) ||
-			   reap_segment(store, segment, budget);
-		segments_unpin(store->segments, segment);
-		if (finished)
-			reaper->row++;
+		if (!reap_segment(store, budget))
+			break;
+		sweep_leave(&reaper->sweep, store);
 	}
 	committer_flush(store->committer);
 	if (health_failed(&store->health))
 		reaper->under_way = false;
 	return reaper->under_way ? UPKEEP_MORE : UPKEEP_REST;
+}
+
+void reaper_stop(struct store *store)
+{
+	sweep_leave(&store->reaper.sweep, store);
 }

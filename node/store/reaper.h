@@ -11,17 +11,19 @@
 #include <pthread.h>
 
 #include "node/store/clockwatch.h"
+#include "node/store/sweep.h"
 #include "node/store/upkeep.h"
 
 struct reaper {
 	struct clockwatch watch;
 	bool under_way;
-	uint64_t now;	/* Unix seconds, when the round began */
-	uint32_t row;	/* of the segments' table: where it goes on */
-	uint32_t entry; /* … and within the segment */
-	uint16_t next;	/* the first day on which something before that entry is due */
+	uint64_t now; /* Unix seconds, when the round began */
+	struct sweep sweep;
+	uint16_t next; /* the first day on which something is due of what was seen of this segment */
 };
 
+/* Let go of what a round holds; upkeep must have stopped. */
+void reaper_stop(struct store *store);
 /* The job: arg is the store. */
 enum upkeep_turn reaper_step(void *arg, uint64_t *budget);
 

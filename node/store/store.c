@@ -329,6 +329,7 @@ void store_close(struct store *store)
 	if (store == NULL)
 		return;
 	upkeep_stop(store->upkeep);
+	reaper_stop(store);
 	collect_free(store->collector);
 	store->collector = NULL;
 	compact_free(store->compact);

@@ -311,6 +311,27 @@ static void test_repeat(void **state)
 	expect_trashed_below(f, PIECES, PIECES);
 }
 
+/* A step gets ahead also when a footer alone is more than it may read. */
+static void test_tiny_budget(void **state)
+{
+	struct fixture *f = *state;
+	struct filter *filter = filter_from(15, 0, 0, soon());
+	struct answer answer = {.come = false};
+	int steps = 0;
+
+	fill(f, PIECES);
+	reopen(f);
+	assert_int_equal(store_collect(f->store, 0, filter, answered, &answer), ERR_OK);
+	while (!answer.come) {
+		uint64_t budget = 300;
+
+		assert_int_equal(collect_step(f->store, &budget), UPKEEP_MORE);
+		assert_true(++steps < 200);
+	}
+	assert_int_equal(answer.result.moved_pieces, 15);
+	expect_trashed_below(f, PIECES, 15);
+}
+
 static void test_restore(void **state)
 {
 	struct fixture *f = *state;
@@ -467,6 +488,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fuse, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_repeat, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_restore, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tiny_budget, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_read_only, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_damaged_fuse, set_up, tear_down),

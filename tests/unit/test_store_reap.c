@@ -298,6 +298,27 @@ static void test_budget(void **state)
 	assert_int_equal(expect_sums(f).pieces, 1);
 }
 
+/* Also when a footer alone is more than a step may read. */
+static void test_tiny_budget(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t budget = 300;
+	int steps = 0;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(pieces_put(f->store, i, 1, 100, 0), ERR_OK);
+		assert_int_equal(pieces_trash(f->store, i), ERR_OK);
+	}
+	reopen(f);
+	hands_set_ahead(9 * DAY);
+	assert_int_equal(pieces_put(f->store, 100, 1, 100, 0), ERR_OK);
+	while (reaper_step(f->store, &budget) == UPKEEP_MORE) {
+		assert_true(++steps < 100);
+		budget = 300;
+	}
+	assert_int_equal(expect_sums(f).trashed, 0);
+}
+
 /* Pieces 0-19 expire, 100-119 do not, 120-124 leave the trash, 125-129 are in it since today. */
 static void build(struct fixture *f)
 {
@@ -392,6 +413,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trash, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_wrong_clock, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tiny_budget, set_up, tear_down),
 		cmocka_unit_test(test_power_cuts),
 	};
 
