@@ -316,6 +316,10 @@ static enum err copy_some(struct compact *compact, uint64_t *budget)
 		if (!copy_has_room(compact->copy, entry))
 			break;
 		err = is_damaged(compact, entry) ? ERR_CORRUPT : copy_add(compact->copy, entry);
+		if (err == ERR_RANGE) {
+			compact->bad = true; /* fits no target: it stays */
+			err = ERR_OK;
+		}
 		if (err == ERR_CORRUPT || err == ERR_IO) {
 			compact->bad = true;
 			compact->done.bad++;

@@ -2,7 +2,6 @@
 #include "node/store/copy.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "common/memory.h"
 #include "node/store/planted.h"
 
+#define DROP_AHEAD (1u << 20)
 #define COPY_RECORDS 1024 /* of a batch at most: the committer must not be held up by moving their slots */
 
 struct item {
@@ -23,6 +23,8 @@ struct copy {
 	struct commit commit; /* first */
 	struct store *store;
 	struct segment *source;
+	uint32_t class;	  /* of the target */
+	uint64_t dropped; /* of the source, up to this offset, the cache held nothing */
 	struct record record; /* the one looked at */
 	uint8_t *buffer;
 	uint8_t *again; /* for reading back */
@@ -66,6 +68,8 @@ void copy_free(struct copy *copy)
 void copy_begin(struct copy *copy, struct segment *source)
 {
 	copy->source = source;
+	copy->class = source->class;
+	copy->dropped = 0;
 	copy->len = 0;
 	copy->count = 0;
 }
@@ -78,7 +82,8 @@ static uint32_t length_of(const struct segment_entry *entry)
 
 bool copy_has_room(const struct copy *copy, const struct segment_entry *entry)
 {
-	return copy->count < COPY_RECORDS && length_of(entry) <= COPY_BYTES - copy->len;
+	/* One that fits nowhere is refused by adding it. */
+	return copy->count == 0 || (copy->count < COPY_RECORDS && length_of(entry) <= COPY_BYTES - copy->len);
 }
 
 /* Read the record into `out`, and check that it is the one of the entry, all of it. */
@@ -104,7 +109,19 @@ static enum err read_record(struct copy *copy, const struct segment_entry *entry
 
 static void drop_cache(const struct copy *copy, const struct segment *segment, uint32_t offset, uint32_t len)
 {
-	copy->store->seam->advise(copy->store->seam, segment->fd, offset, len, POSIX_FADV_DONTNEED);
+	seam_drop_cache(copy->store->seam, segment->fd, offset, len);
+}
+
+/* What the cache holds is what was written once; that the disk has it is what must be known. A good deal at a time, or
+ * what the kernel reads ahead for one record would be dropped before the next. */
+static void drop_ahead(struct copy *copy, uint32_t offset, uint32_t len)
+{
+	uint64_t end = (uint64_t)offset + len;
+
+	if (end <= copy->dropped)
+		return;
+	drop_cache(copy, copy->source, offset, len > DROP_AHEAD ? len : DROP_AHEAD);
+	copy->dropped = offset + (uint64_t)(len > DROP_AHEAD ? len : DROP_AHEAD);
 }
 
 enum err copy_add(struct copy *copy, const struct segment_entry *entry)
@@ -116,17 +133,19 @@ enum err copy_add(struct copy *copy, const struct segment_entry *entry)
 	enum err err;
 
 	assert(copy_has_room(copy, entry));
-	/* What the cache holds is what was written once; that the disk has it is what must be known. */
-	drop_cache(copy, copy->source, entry->offset, len);
+	if (len > COPY_BYTES)
+		return ERR_CORRUPT;
+	drop_ahead(copy, entry->offset, len);
 	err = read_record(copy, entry, raw, len);
 	if (err != ERR_OK) {
 		drop_cache(copy, copy->source, entry->offset, len);
 		err = read_record(copy, entry, raw, len);
 	}
 	if (err == ERR_OK)
-		err = segments_reserve_copy(copy->store->segments, copy->source->class, len, &item->to);
+		err = segments_reserve_copy(copy->store->segments, copy->class, len, &item->to);
 	if (err != ERR_OK)
 		return err;
+	copy->class = item->to.segment->class;
 	place = (struct record_place){item->to.segment->id, item->to.offset};
 	record_encode(&copy->record, &copy->store->secret, &place, raw);
 	item->entry = *entry;

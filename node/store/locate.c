@@ -1,5 +1,4 @@
 /* From a key to its record: index, one read, and the full key checked in what was read. */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +37,7 @@ static enum err read_head(struct store *store, enum locate_depth depth, struct l
 	if (err == ERR_OK)
 		err = decode(store, &where, depth, bytes_of(raw, len), &ret->record);
 	if (err != ERR_OK) {
-		store->seam->advise(store->seam, ret->segment->fd, where.offset, len, POSIX_FADV_DONTNEED);
+		seam_drop_cache(store->seam, ret->segment->fd, where.offset, len);
 		err = seam_read_full(store->seam, ret->segment->fd, raw, len, where.offset);
 		if (err == ERR_OK)
 			err = decode(store, &where, depth, bytes_of(raw, len), &ret->record);

@@ -3,7 +3,6 @@
  * checksum. What does not match is read again past the page cache, because memory and cables err too; then it is
  * ERR_CORRUPT, and noted (damage.h). Wrong bytes are never handed out.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,7 +102,7 @@ static enum err read_again(struct store_reader *reader, uint32_t block, uint8_t 
 	uint64_t offset = reader->at.place.offset + (uint64_t)reader->at.record.head + (uint64_t)block * TREE_BLOCK;
 	enum err err;
 
-	seam->advise(seam, fd, offset, len, POSIX_FADV_DONTNEED);
+	seam_drop_cache(seam, fd, offset, len);
 	err = seam_read_full(seam, fd, out, len, offset);
 	if (err == ERR_OK && !block_holds(reader, block, out, len))
 		err = ERR_CORRUPT;

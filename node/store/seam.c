@@ -14,6 +14,8 @@
 
 #include "node/store/planted.h"
 
+#define PAGE 4096u /* the kernel's are a multiple, or this */
+
 static int result_of(int result)
 {
 	return result < 0 ? -errno : result;
@@ -343,6 +345,13 @@ enum err seam_extend_file(const struct seam *seam, int fd, uint64_t from, uint64
 enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size)
 {
 	return seam_extend_file(seam, fd, 0, size);
+}
+
+void seam_drop_cache(const struct seam *seam, int fd, uint64_t offset, uint64_t len)
+{
+	uint64_t from = offset / PAGE * PAGE, until = (offset + len + PAGE - 1) / PAGE * PAGE;
+
+	seam->advise(seam, fd, from, until - from, POSIX_FADV_DONTNEED);
 }
 
 enum err seam_unlink_file(const struct seam *seam, const char *path)

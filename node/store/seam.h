@@ -67,6 +67,8 @@ enum err seam_cut_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUS
 enum err seam_extend_file(const struct seam *seam, int fd, uint64_t from, uint64_t to) WARN_UNUSED;
 /* … all of [0, size). */
 enum err seam_allocate_file(const struct seam *seam, int fd, uint64_t size) WARN_UNUSED;
+/* Let the next read of these bytes come from the disk. Whole pages go: of a part of one the kernel drops nothing. */
+void seam_drop_cache(const struct seam *seam, int fd, uint64_t offset, uint64_t len);
 enum err seam_unlink_file(const struct seam *seam, const char *path) WARN_UNUSED;
 enum err seam_rename_file(const struct seam *seam, const char *from, const char *to) WARN_UNUSED;
 enum err seam_lock_file(const struct seam *seam, int fd) WARN_UNUSED; /* ERR_BUSY when somebody holds it */

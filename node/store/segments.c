@@ -593,6 +593,8 @@ void segments_space(struct segments *set, struct segments_space *ret)
 	}
 	sum.files = set->files;
 	sum.growth = segments_growth_locked(set);
+	if (set->emergency == NULL) /* it comes first */
+		sum.growth -= sum.growth < set->sizes[SEGMENT_PIECES] ? sum.growth : set->sizes[SEGMENT_PIECES];
 	pthread_mutex_unlock(&set->lock);
 	*ret = sum;
 }
@@ -711,19 +713,23 @@ void segments_settle_found(struct segments *set, struct segment *segment)
 void segments_make_spare(struct segments *set)
 {
 	struct segment *spare;
+	enum err err = ERR_OK;
 
 	pthread_mutex_lock(&set->lock);
 	if (segments_wants_emergency(set)) {
-		if (segments_make_emergency(set) != ERR_OK)
-			set->spare_refused = true;
+		err = segments_make_emergency(set);
 	} else if (wants_spare(set)) {
-		if (segments_make_locked(set, SEGMENT_PIECES, 0, set->sizes[SEGMENT_PIECES], &spare) == ERR_OK) {
+		/* Whoever needs a segment meanwhile waits for this one: it may be the last that there is room for. */
+		set->making[SEGMENT_PIECES] = true;
+		err = segments_make_locked(set, SEGMENT_PIECES, 0, set->sizes[SEGMENT_PIECES], &spare);
+		set->making[SEGMENT_PIECES] = false;
+		if (err == ERR_OK) {
 			spare->next = set->spares[SEGMENT_PIECES];
 			set->spares[SEGMENT_PIECES] = spare;
-		} else {
-			set->spare_refused = true;
 		}
 	}
+	if (err != ERR_OK)
+		set->spare_refused = true;
 	pthread_cond_broadcast(&set->changed);
 	pthread_mutex_unlock(&set->lock);
 }

@@ -88,13 +88,21 @@ static enum err make_target(struct segments *set, uint32_t class, uint32_t size)
 	return err;
 }
 
+/* Not among records that expire: a tombstone must not go before what it killed. And of the last room that there is
+ * half stays for copies, or nothing could come free any more. */
+static bool takes_tombstones(const struct segments *set)
+{
+	const struct segment *target = set->target;
+
+	return target != NULL && target->class == 0 && (set->emergency != NULL || target->tail < target->planned / 2);
+}
+
 enum err segments_take_urgent(struct segments *set, uint32_t len, struct extent *ret)
 {
 	enum err err = ERR_OK;
 
 	while (err == ERR_OK) {
-		/* Not among records that expire: a tombstone must not go before what it killed. */
-		if (set->target != NULL && set->target->class == 0 && segments_take_in(set->target, len, ret))
+		if (takes_tombstones(set) && segments_take_in(set->target, len, ret))
 			return ERR_OK;
 		if (!use_emergency(set))
 			err = make_target(set, 0, set->sizes[SEGMENT_PIECES]);
@@ -102,8 +110,9 @@ enum err segments_take_urgent(struct segments *set, uint32_t len, struct extent 
 	return err;
 }
 
-/* A new target. The allocation is not passed for it; the emergency segment is there for that. When that is in use a
- * smaller one must do: what compaction got back is a little less than a segment at first. */
+/* A new target. Within the allocation, for which the emergency segment is there; when that is in use a smaller one must
+ * do: what compaction got back is a little less than a segment at first. At last past the allocation: it may have been
+ * made smaller than what is stored. */
 static enum err open_target(struct segments *set, uint32_t class, uint32_t len)
 {
 	enum err err = ERR_FULL;
@@ -117,7 +126,7 @@ static enum err open_target(struct segments *set, uint32_t class, uint32_t len)
 		if (class != 0 || size / 2 < SEGMENT_LEAST / TINY)
 			break;
 	}
-	return err;
+	return err == ERR_FULL && class == 0 ? make_target(set, 0, set->sizes[SEGMENT_PIECES]) : err;
 }
 
 enum err segments_reserve_copy(struct segments *set, uint32_t class, uint32_t len, struct extent *ret)
@@ -228,7 +237,8 @@ static double score_of(const struct segments *set, const struct segment *segment
 	gain = gain_of(set, segment);
 	if (gain * 100 < (uint64_t)segment->size * least && !(is_tiny(set, segment) && survey->tiny >= TINY_MOST))
 		return 0;
-	age = survey->next_sequence - segment->trailer.last_sequence + 1;
+	/* When room is short the deadest comes first: the rest of it fits where hardly anything does. */
+	age = survey->pressed ? 1 : survey->next_sequence - segment->trailer.last_sequence + 1;
 	return (double)(gain + SEGMENT_HEADER) * (double)age / ((double)segment->size * 2 - (double)gain);
 }
 

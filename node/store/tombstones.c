@@ -6,26 +6,22 @@
 #include "common/memory.h"
 
 /* The number of the record that a tombstone names: footers do not have it. False when it cannot be read. */
-static bool read_target(struct store *store, struct segment *source, const struct segment_entry *entry, uint64_t *ret)
+static bool read_target(struct store *store, struct segment *source, const struct segment_entry *entry,
+			struct record *record)
 {
 	struct record_place place = {source->id, entry->offset};
-	uint8_t head[RECORD_HEAD_MAX];
 	uint32_t len = record_head_of(RECORD_TOMBSTONE);
-	struct record *record = memory_new(1, sizeof(*record));
-	bool found;
+	uint8_t head[RECORD_HEAD_MAX];
 
-	found = seam_read_full(store->seam, source->fd, head, len, entry->offset) == ERR_OK &&
-		record_decode(bytes_of(head, len), &store->secret, &place, record) == ERR_OK &&
-		record->type == RECORD_TOMBSTONE;
-	if (found)
-		*ret = record->target.sequence;
-	free(record);
-	return found;
+	return seam_read_full(store->seam, source->fd, head, len, entry->offset) == ERR_OK &&
+	       record_decode(bytes_of(head, len), &store->secret, &place, record) == ERR_OK &&
+	       record->type == RECORD_TOMBSTONE;
 }
 
 void tombstones_init(struct store *store, struct segment *source, const struct segment_entry *entries, size_t count,
 		     struct tombstones *ret)
 {
+	struct record *record = memory_new(1, sizeof(*record));
 	size_t room = 0;
 
 	*ret = (struct tombstones){.source = source};
@@ -38,13 +34,16 @@ void tombstones_init(struct store *store, struct segment *source, const struct s
 		new = &ret->list[ret->count++];
 		*new = (struct tombstone){
 			.satellite = entries[i].satellite, .piece = entries[i].piece, .offset = entries[i].offset};
-		if (!read_target(store, source, &entries[i], &new->sequence)) {
+		if (!read_target(store, source, &entries[i], record)) {
 			new->needed = true;
 			ret->needed++;
-		} else if (new->sequence > ret->last) {
-			ret->last = new->sequence;
+			continue;
 		}
+		new->sequence = record->target.sequence;
+		if (new->sequence > ret->last)
+			ret->last = new->sequence;
 	}
+	free(record);
 	if (ret->needed < ret->count)
 		ret->others = segments_list(store->segments, &ret->other_count);
 }

@@ -1,6 +1,5 @@
 /* Reading transfers back: the log's entries, and the deals that stand in the heads of pieces; and dropping old ones. */
 #include <assert.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,7 +130,7 @@ static enum err read_twice(struct store *store, const struct spot *spot, struct 
 
 	if (err == ERR_OK)
 		return ERR_OK;
-	store->seam->advise(store->seam, spot->segment->fd, spot->offset, spot->head, POSIX_FADV_DONTNEED);
+	seam_drop_cache(store->seam, spot->segment->fd, spot->offset, spot->head);
 	err = read_spot(store, spot, record, ret);
 	return err == ERR_IO && damage_disk_answers(store) ? ERR_CORRUPT : err;
 }

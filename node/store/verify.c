@@ -1,7 +1,6 @@
 /* The walk over the files. */
 #include "node/store/verify.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,7 +54,7 @@ static uint32_t length_of(const struct segment_entry *entry)
 
 static void drop_cache(struct store *store, const struct segment *segment, uint32_t offset, uint32_t len)
 {
-	store->seam->advise(store->seam, segment->fd, offset, len, POSIX_FADV_DONTNEED);
+	seam_drop_cache(store->seam, segment->fd, offset, len);
 }
 
 enum err verify_record(struct store *store, struct segment *segment, const struct segment_entry *entry)

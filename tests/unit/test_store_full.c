@@ -191,6 +191,35 @@ static void test_allocation_used_up(void **state)
 	end(&f);
 }
 
+/* The operator wants some of his disk back: what is stored stays, what is deleted makes the store smaller. */
+static void test_allocation_made_smaller(void **state)
+{
+	struct fixture f;
+	struct store_space space;
+	uint64_t files = 0;
+
+	(void)state;
+	begin(&f, 8 * DISK, DISK);
+	assert_true(fill(&f) > 300);
+	store_close(f.store);
+	f.allocation = DISK / 2;
+	open_store(&f);
+	expect_all(&f);
+	assert_int_equal(pieces_put(f.store, KEYS, 1, 60000, 0), ERR_FULL);
+	store_space(f.store, &space);
+	assert_true(space.available < SEGMENT_LEAST);
+	delete_every(&f, 3);
+	assert_true(compact(&f) > 3 * SEGMENT_LEAST);
+	delete_every(&f, 2);
+	compact(&f);
+	expect_all(&f);
+	fault_files(f.fault, add_size, &files);
+	assert_true(files <= DISK / 2);
+	assert_true(fill(&f) > 0);
+	expect_all(&f);
+	end(&f);
+}
+
 /* More tombstones than the emergency segment holds, and no compaction in between. */
 static void test_many_deletes_on_a_full_disk(void **state)
 {
@@ -209,7 +238,7 @@ static void test_many_deletes_on_a_full_disk(void **state)
 	for (uint32_t key = 0; key < count - 1; key++) {
 		err = pieces_delete(f.store, key);
 		if (err == ERR_FULL) {
-			assert_true(key > 3000);
+			assert_true(key > 1500);
 			assert_true(compact(&f) > 0);
 			err = pieces_delete(f.store, key);
 		}
@@ -232,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_byte_free),
 		cmocka_unit_test(test_allocation_used_up),
+		cmocka_unit_test(test_allocation_made_smaller),
 		cmocka_unit_test(test_many_deletes_on_a_full_disk),
 	};
 
