@@ -62,6 +62,7 @@ static enum err open_store(struct daemon *daemon, char *why, size_t room)
 	const struct store_options options = {
 		.allocation = daemon->settings.allocation,
 		.owner = key_id(daemon->key),
+		.index = daemon->settings.index,
 		.scrub_seconds = daemon->settings.scrub > 0 ? daemon->settings.scrub : STORE_SCRUB_NEVER,
 	};
 	char text[STORE_MESSAGE] = "";

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/memory.h"
@@ -45,9 +46,15 @@ static void read_limits(const struct options *options, struct limits *ret)
 	ret->requests = (unsigned)option_int(options, "requests");
 }
 
+enum store_index settings_index(const struct options *options)
+{
+	return strcmp(option_text(options, "index"), "mapped") == 0 ? STORE_INDEX_MAPPED : STORE_INDEX_MEMORY;
+}
+
 void settings_read(const struct options *options, struct settings *ret)
 {
 	ret->allocation = option_int(options, "allocate");
+	ret->index = settings_index(options);
 	ret->scrub = option_int(options, "scrub");
 	ret->listen = *option_hostport(options, "listen");
 	ret->http = *option_hostport(options, "http");

@@ -5,17 +5,19 @@
 #include "common/log.h"
 #include "common/options.h"
 #include "node/parts.h"
+#include "node/store/store.h"
 
 #define SETTINGS_MESSAGE 512
 
 /* Names of the options that `init` writes to config.ini and `run` takes. */
 #define SETTINGS_OPTIONS                                                                                       \
-	"satellite allocate listen external http payout check-in settle scrub workers disk-threads in-flight " \
+	"satellite allocate listen external http payout check-in settle index scrub workers disk-threads in-flight " \
 	"requests serials handshake-timeout first-timeout idle-timeout pace-window pace half-open "            \
 	"half-open-network address-burst address-minute log-level"
 
 struct settings {
 	uint64_t allocation; /* bytes */
+	enum store_index index;
 	uint64_t scrub;	     /* seconds in which everything stored is read once; 0: never */
 	struct hostport listen;
 	struct hostport http;
@@ -39,6 +41,9 @@ struct live_settings {
 	size_t satellite_count;
 };
 
+enum store_index settings_index(const struct options *options);
+/* Where the index of pieces is to be. */
+enum store_index settings_index(const struct options *options);
 void settings_read(const struct options *options, struct settings *ret);
 void settings_read_live(const struct options *options, struct live_settings *ret);
 /* What is well-formed, but makes no sense: a satellite named twice, a payout to nobody. ERR_USAGE, with words. */

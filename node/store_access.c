@@ -12,6 +12,7 @@
 #include "common/http.h"
 #include "common/progress.h"
 #include "common/service.h"
+#include "node/settings.h"
 
 #define ASK_TIMEOUT_MS 30000
 #define POLL_MS 250
@@ -45,6 +46,7 @@ void store_access_options(const struct store_access *access, struct store_option
 		.allocation = option_int(access->options, "allocate"),
 		.no_upkeep = true,
 		.owner = &access->node,
+		.index = settings_index(access->options),
 		.scrub_seconds = scrub > 0 ? scrub : STORE_SCRUB_NEVER,
 	};
 }

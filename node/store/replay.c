@@ -144,7 +144,7 @@ static void match_rows(struct load *load)
 		if (file != NULL && file->segment == NULL)
 			file = NULL;
 		load->files[row->number] = file;
-		/* A sealed file only ever changes by being opened anew and growing. */
+		/* Nothing is written to a sealed file any more. */
 		if (file != NULL && row->covered && row->size == file->size)
 			adopt(file, row);
 	}
