@@ -98,7 +98,8 @@ static void forget_nameless(struct fault *image)
 	free(named);
 }
 
-struct fault *fault_image(const struct fault *fault, enum fault_keep keep, uint64_t seed)
+/* With the disk's lock: it may be in use. */
+static struct fault *image_of(const struct fault *fault, enum fault_keep keep, uint64_t seed)
 {
 	struct fault *image = fault_new(fault->capacity);
 	struct random_stream dice;
@@ -125,5 +126,16 @@ struct fault *fault_image(const struct fault *fault, enum fault_keep keep, uint6
 	copy_names(&image->safe, &image->now);
 	for (size_t i = 0; i < image->file_count; i++)
 		disk_copy(&image->files[i].safe, &image->files[i].now);
+	return image;
+}
+
+struct fault *fault_image(const struct fault *fault, enum fault_keep keep, uint64_t seed)
+{
+	pthread_mutex_t *lock = &((struct fault *)(uintptr_t)fault)->lock;
+	struct fault *image;
+
+	pthread_mutex_lock(lock);
+	image = image_of(fault, keep, seed);
+	pthread_mutex_unlock(lock);
 	return image;
 }
