@@ -26,56 +26,57 @@ enum err storage_hour(struct database *db, uint64_t *ret)
 	return ERR_OK;
 }
 
+/* clang-format off */
+
 /* The hour of what happens at a time: a node's clock may be a few minutes ahead. */
 #define HOUR_OF(time) "CASE WHEN " time " / 3600 > $hour THEN " time " / 3600 ELSE $hour END"
 
-/* Pieces that begin to earn; `ended` is 0 but for those that were found missing before they did. */
-#define BEGINNING(where)                                                                                            \
-	"(SELECT p.node AS node, p.piece AS piece, p.size AS size, p.stored AS began, CASE WHEN p.lost = 0 THEN 0 " \
-	"WHEN p.lost < p.stored THEN p.stored ELSE p.lost END AS ended, " HOUR_OF(                                  \
-		"p.stored") " AS hour "                                                                             \
-			    "FROM pieces p JOIN segments s ON s.segment = p.segment WHERE " where ") AS beginning "
+#define INTO_STORAGE "INSERT INTO storage (node, hour, begun, begun_seconds, ended, ended_seconds) "
+#define INTO_CHANGES "INSERT INTO changes (node, day, piece, change, size, began, ended) "
 
-#define ADD_TO_STORAGE                                                                                             \
-	"GROUP BY node, hour ON CONFLICT (node, hour) DO UPDATE SET begun = storage.begun + excluded.begun, "      \
-	"begun_seconds = storage.begun_seconds + excluded.begun_seconds, ended = storage.ended + excluded.ended, " \
-	"ended_seconds = storage.ended_seconds + excluded.ended_seconds"
+#define ADD_BY_HOUR \
+	"WHERE size > 0 GROUP BY node, hour ON CONFLICT (node, hour) DO UPDATE SET " \
+	"begun = storage.begun + excluded.begun, begun_seconds = storage.begun_seconds + excluded.begun_seconds, " \
+	"ended = storage.ended + excluded.ended, ended_seconds = storage.ended_seconds + excluded.ended_seconds"
 
-#define SUM_BEGINNING(where)                                                                                   \
-	"INSERT INTO storage (node, hour, begun, begun_seconds, ended, ended_seconds) SELECT node, hour, "     \
-	"SUM(size), SUM(size * (hour * 3600 + 3600 - began)), SUM(CASE WHEN ended > 0 THEN size ELSE 0 END), " \
-	"SUM(CASE WHEN ended > 0 THEN size * (hour * 3600 + 3600 - ended) ELSE 0 END) FROM " BEGINNING(        \
-		where) "WHERE size > 0 " ADD_TO_STORAGE
+/* An object's pieces; `ended` is 0 but for those that were found missing before it was committed. */
+#define BEGINNING \
+	"(SELECT p.node AS node, p.piece AS piece, p.size AS size, p.stored AS began, " \
+	"CASE WHEN p.lost = 0 THEN 0 WHEN p.lost < p.stored THEN p.stored ELSE p.lost END AS ended, " \
+	HOUR_OF("p.stored") " AS hour " \
+	"FROM pieces p JOIN segments s ON s.segment = p.segment WHERE s.version = $key) AS beginning "
+
+static const char sum_beginning[] =
+	INTO_STORAGE "SELECT node, hour, SUM(size), SUM(size * (hour * 3600 + 3600 - began)), "
+	"SUM(CASE WHEN ended > 0 THEN size ELSE 0 END), "
+	"SUM(CASE WHEN ended > 0 THEN size * (hour * 3600 + 3600 - ended) ELSE 0 END) FROM " BEGINNING ADD_BY_HOUR;
 
 /* In the order of the table, which a large object's pieces would otherwise be scattered over. */
-#define LIST_BEGINNING(where)                                                                                \
-	"INSERT INTO changes (node, day, piece, change, size, began, ended) SELECT node, hour / 24, piece, " \
-	"CASE WHEN ended > 0 THEN 3 ELSE 1 END, size, began, ended FROM " BEGINNING(                         \
-		where) "ORDER BY node, hour / 24, piece"
+static const char list_beginning[] =
+	INTO_CHANGES "SELECT node, hour / 24, piece, CASE WHEN ended > 0 THEN 3 ELSE 1 END, size, began, ended FROM "
+	BEGINNING "ORDER BY node, hour / 24, piece";
 
 /* Pieces that earn until now, and cease to. */
-#define ENDING(where)                                                                                                 \
-	"(SELECT node, piece, size, began, ended, " HOUR_OF(                                                          \
-		"ended") " AS hour FROM (SELECT p.node AS node, p.piece AS "                                          \
-			 "piece, p.size AS size, p.stored AS began, CASE WHEN p.stored > $at THEN p.stored ELSE $at " \
-			 "END AS ended FROM "                                                                         \
-			 "pieces p JOIN segments s ON s.segment = p.segment JOIN objects o ON o.version = s.version " \
-			 "WHERE p.lost = 0 "                                                                          \
-			 "AND o.committed > 0 AND " where ") AS earning) AS ending "
+#define ENDING(where) \
+	"(SELECT node, piece, size, began, ended, " HOUR_OF("ended") " AS hour FROM (" \
+	"SELECT p.node AS node, p.piece AS piece, p.size AS size, p.stored AS began, " \
+	"CASE WHEN p.stored > $at THEN p.stored ELSE $at END AS ended " \
+	"FROM pieces p JOIN segments s ON s.segment = p.segment JOIN objects o ON o.version = s.version " \
+	"WHERE p.lost = 0 AND o.committed > 0 AND " where ") AS earning) AS ending "
 
-#define SUM_ENDING(where)                                                                                        \
-	"INSERT INTO storage (node, hour, begun, begun_seconds, ended, ended_seconds) SELECT node, hour, 0, 0, " \
-	"SUM(size), SUM(size * (hour * 3600 + 3600 - ended)) FROM " ENDING(where) "WHERE size > 0 " ADD_TO_STORAGE
+#define SUM_ENDING(where) \
+	INTO_STORAGE "SELECT node, hour, 0, 0, SUM(size), SUM(size * (hour * 3600 + 3600 - ended)) FROM " \
+	ENDING(where) ADD_BY_HOUR
 
 /* One that began on the same day has a row there. */
-#define LIST_ENDING(where)                                                                                       \
-	"INSERT INTO changes (node, day, piece, change, size, began, ended) SELECT node, hour / 24, piece, 2, "  \
-	"size, began, ended FROM " ENDING(where) "WHERE size >= 0 ON CONFLICT (node, day, piece) DO UPDATE SET " \
-						 "change = 3, ended = excluded.ended"
+#define LIST_ENDING(where) \
+	INTO_CHANGES "SELECT node, hour / 24, piece, 2, size, began, ended FROM " ENDING(where) \
+	"WHERE size >= 0 ON CONFLICT (node, day, piece) DO UPDATE SET change = 3, ended = excluded.ended"
 
-#define OF_OBJECT "s.version = $key"
 #define OF_SEGMENT "p.segment = $key"
 #define OF_PIECE "p.node = $node AND p.piece = $key"
+
+/* clang-format on */
 
 struct booking {
 	const char *sums, *list;
@@ -112,7 +113,7 @@ static enum err book(struct database *db, const struct booking *booking)
 
 enum err storage_begin_object(struct database *db, const struct bytes32 *version)
 {
-	return book(db, &(struct booking){SUM_BEGINNING(OF_OBJECT), LIST_BEGINNING(OF_OBJECT), .key = version});
+	return book(db, &(struct booking){sum_beginning, list_beginning, .key = version});
 }
 
 enum err storage_end_segment(struct database *db, const struct bytes32 *segment, uint64_t at)
