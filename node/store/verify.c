@@ -22,8 +22,8 @@ struct store_check {
 	struct verify_place place;
 	uint32_t until; /* segments with this id and above were made after the start */
 	struct store_checked counts;
-	struct segment *segment; /* under way, pinned; NULL between two */
-	struct span *spans;	 /* of it, by offset */
+	struct segment *segment; /* under way; pinned during a step, and NULL between two: its file may go */
+	struct span *spans;	 /* of it, by offset; NULL while none is under way */
 	size_t count;
 	size_t next;
 	uint8_t *buffer; /* of READ_MOST, during a step */
@@ -107,11 +107,16 @@ struct store_check *store_check_begin(struct store *store)
 	return verify_new(store, NULL, NULL);
 }
 
-static void leave_segment(struct store_check *check)
+static void let_go(struct store_check *check)
 {
 	if (check->segment != NULL)
 		segments_unpin(check->store->segments, check->segment);
 	check->segment = NULL;
+}
+
+static void leave_segment(struct store_check *check)
+{
+	let_go(check);
 	free(check->spans);
 	check->spans = NULL;
 	check->count = check->next = 0;
@@ -230,9 +235,8 @@ static bool enter_segment(struct store_check *check, uint64_t *ret_read)
 	if (err != ERR_OK)
 		err = segments_entries(store->segments, check->segment, &entries, &count);
 	*ret_read = SEGMENT_HEADER + SEGMENT_TRAILER + (uint64_t)count * SEGMENT_ENTRY;
-	if (err == ERR_OK)
-		take_spans(check, entries, count);
-	else if (check->place.offset == 0)
+	take_spans(check, entries, err == ERR_OK ? count : 0);
+	if (err != ERR_OK && check->place.offset == 0)
 		check->counts.footers_bad++;
 	if (err != ERR_OK && segments_suspect(store->segments, check->segment))
 		checkpointer_ask(store);
@@ -336,7 +340,7 @@ static enum err read_some(struct store_check *check, uint64_t budget, uint64_t *
 
 static void end_segment(struct store_check *check)
 {
-	check->place.segment = check->segment->id + 1;
+	check->place.segment++;
 	check->place.offset = 0;
 	leave_segment(check);
 }
@@ -350,9 +354,14 @@ enum err store_check_step(struct store_check *check, uint64_t *budget, bool *ret
 	check->buffer = malloc(READ_MOST);
 	if (check->buffer == NULL)
 		abort();
+	/* Compaction may have emptied it since the last step. */
+	if (check->spans != NULL)
+		check->segment = segments_find(check->store->segments, check->place.kind, check->place.segment);
+	if (check->spans != NULL && check->segment == NULL)
+		end_segment(check);
 	while (err == ERR_OK && more && *budget > 0) {
 		read = 0;
-		if (check->segment == NULL)
+		if (check->spans == NULL)
 			more = enter_segment(check, &read);
 		else if (check->next < check->count)
 			err = read_some(check, *budget, &read);
@@ -361,6 +370,7 @@ enum err store_check_step(struct store_check *check, uint64_t *budget, bool *ret
 		check->counts.bytes += read;
 		*budget -= read < *budget ? read : *budget;
 	}
+	let_go(check);
 	free(check->buffer);
 	check->buffer = NULL;
 	*ret_more = more;
