@@ -223,6 +223,8 @@ static json_t *json_outcome(const struct books_outcome *outcome)
 	json_object_set_new(json, "bytes", json_u64(o->bytes));
 	json_object_set_new(json, "days", json_u64(papers->days));
 	json_object_set_new(json, "statements", json_u64(papers->statements));
+	json_object_set_new(json, "asks_accepted", json_u64(papers->accepted));
+	json_object_set_new(json, "asks_refused", json_u64(papers->refused));
 	json_object_set_new(json, "error",
 			    o->err != ERR_OK	    ? json_string(o->why)
 			    : papers->err != ERR_OK ? json_string(papers->why)

@@ -125,6 +125,9 @@ static void log_papers(const struct clerk_outcome *o)
 	if (o->days + o->statements > 0)
 		log_event(LOG_INFO, "papers", "satellite=%s days=%llu statements=%llu", address,
 			  (unsigned long long)o->days, (unsigned long long)o->statements);
+	if (o->accepted + o->refused > 0)
+		log_event(o->refused > 0 ? LOG_WARN : LOG_INFO, "asks", "satellite=%s accepted=%u refused=%u", address,
+			  o->accepted, o->refused);
 }
 
 /* One that is not pinned yet has allocated nothing and signed nothing. */

@@ -214,17 +214,68 @@ static enum err fetch_statements(struct clerk *clerk)
 	return err;
 }
 
-static enum err fetch_all(struct clerk *clerk)
+static void take_done(const struct message *answer, void *arg)
+{
+	(void)answer;
+	(void)arg;
+}
+
+/* What no later try would change: another price from that day on, a day that has begun, a signature. */
+static bool is_final(enum err err)
+{
+	return err == ERR_CONFLICT || err == ERR_RANGE || err == ERR_SIGNATURE;
+}
+
+static enum err offer_ask(struct clerk *clerk, const struct papers_ask *ask)
+{
+	struct clerk_outcome *outcome = clerk->outcome;
+	const struct address *satellite = &outcome->satellite.address;
+	struct message offer = {.type = MSG_OFFER_PRICE, .offer_price = {bytes_of(ask->wire, ask->len)}};
+	char why[ERRAND_MESSAGE] = "";
+	enum err err = papers_move_ask(clerk->papers, satellite, ask, ASK_OFFERED, "");
+
+	if (err != ERR_OK)
+		return err;
+	err = errand_ask(clerk->errand, &offer, MSG_DONE, take_done, NULL, why);
+	outcome->accepted += err == ERR_OK;
+	outcome->refused += is_final(err);
+	if (err == ERR_OK)
+		return papers_move_ask(clerk->papers, satellite, ask, ASK_ACCEPTED, "");
+	if (is_final(err))
+		return papers_move_ask(clerk->papers, satellite, ask, ASK_REFUSED, why);
+	memcpy(outcome->why, why, sizeof(why));
+	return err;
+}
+
+static enum err offer_asks(struct clerk *clerk)
+{
+	struct papers_ask *asks = NULL;
+	size_t count = 0;
+	enum err err = papers_asks(clerk->papers, &clerk->outcome->satellite.address, &asks, &count);
+
+	for (size_t i = 0; i < count && err == ERR_OK; i++) {
+		if (asks[i].state == ASK_WAITING || asks[i].state == ASK_OFFERED)
+			err = offer_ask(clerk, &asks[i]);
+	}
+	free(asks);
+	return err;
+}
+
+/* A satellite that takes no offer now is still asked for what it owes us. */
+static enum err talk(struct clerk *clerk)
 {
 	const struct address *satellite = &clerk->outcome->satellite.address;
+	enum err offered = offer_asks(clerk), err;
 	uint32_t next;
-	enum err err = papers_next_day(clerk->papers, satellite, (uint32_t)(clock_wall() / USAGE_DAY), &next);
 
+	err = papers_next_day(clerk->papers, satellite, (uint32_t)(clock_wall() / USAGE_DAY), &next);
 	if (err == ERR_OK)
 		err = fetch_prices(clerk, next);
 	if (err == ERR_OK)
 		err = fetch_days(clerk, next);
-	return err == ERR_OK ? fetch_statements(clerk) : err;
+	if (err == ERR_OK)
+		err = fetch_statements(clerk);
+	return err == ERR_OK ? offered : err;
 }
 
 void clerk_run(struct papers *papers, const struct key *key, const struct satellite *satellite, const atomic_bool *stop,
@@ -235,7 +286,7 @@ void clerk_run(struct papers *papers, const struct key *key, const struct satell
 	*ret = (struct clerk_outcome){.satellite = *satellite};
 	ret->err = errand_open(key, &satellite->endpoint, stop, &clerk.errand, ret->why);
 	if (ret->err == ERR_OK)
-		ret->err = fetch_all(&clerk);
+		ret->err = talk(&clerk);
 	errand_close(clerk.errand);
 	if (ret->err == ERR_DATABASE || ret->err == ERR_FULL || ret->err == ERR_CORRUPT)
 		snprintf(ret->why, sizeof(ret->why), "papers: %s", papers_message(papers));

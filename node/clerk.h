@@ -3,6 +3,8 @@
  *
  *	ASK_PRICES → PRICES…, ASK_USAGE → USAGE… (day by day), ASK_STATEMENTS → STATEMENT…
  *
+ * Before that it offers what the node asks for its work (OFFER_PRICE → DONE), until the satellite accepts or refuses.
+ *
  * It begins with the day on which this node first asks, and catches up from wherever it stopped. What does not check
  * out is not kept, and nothing after it of that kind is asked for: the next try begins there again.
  */
@@ -16,6 +18,8 @@ struct clerk_outcome {
 	struct satellite satellite;
 	uint64_t days;	     /* usages that were kept now */
 	uint64_t statements; /* the same */
+	unsigned accepted;   /* asks, now */
+	unsigned refused;    /* the same; papers_asks tells why */
 	enum err err;
 	char why[ERRAND_MESSAGE]; /* what did not check out, or could not be had */
 };

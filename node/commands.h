@@ -9,5 +9,6 @@ int node_status(struct options *options);
 int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
 int node_dispute_export(struct options *options);
+int node_price(struct options *options);
 
 #endif

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/file.h"
 #include "common/memory.h"
-#include "common/message.h"
 
 static const struct migration migrations[] = {
 	{1, "CREATE TABLE prices ("
@@ -41,6 +41,14 @@ static const struct migration migrations[] = {
 	    "@append_only(prices);"
 	    "@append_only(days);"
 	    "@append_only(statements);"},
+	{2, "CREATE TABLE asks ("
+	    "  satellite @bytes NOT NULL,"
+	    "  begins @int NOT NULL,"
+	    "  signed @bytes NOT NULL,"
+	    "  state @int NOT NULL," /* enum ask_state */
+	    "  why @text NOT NULL,"
+	    "  PRIMARY KEY (satellite, begins)"
+	    ") @strict;"},
 };
 
 struct papers {
@@ -359,6 +367,141 @@ enum err papers_keep_statement(struct papers *papers, const struct satellite *sa
 		return err;
 	keeping.number = statement.period;
 	return database_transaction(papers->db, insert_statement, &keeping);
+}
+
+static enum err find_ask(struct database *db, const struct keeping *k, bool *ret_same)
+{
+	struct query *q = database_query(db, "SELECT signed, state FROM asks WHERE satellite = $satellite AND begins = "
+					     "$begins");
+	enum ask_state state;
+	enum err err;
+
+	*ret_same = false;
+	bind_address(q, "satellite", k->satellite);
+	query_int(q, "begins", k->number);
+	err = query_one(q);
+	if (err != ERR_OK)
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	state = (enum ask_state)query_get_int(q, 1);
+	*ret_same = state != ASK_REFUSED && bytes_equal(query_get_bytes(q, 0), k->wire);
+	query_reset(q);
+	if (*ret_same || state == ASK_WAITING || state == ASK_REFUSED)
+		return ERR_OK;
+	return fail(ERR_CONFLICT, k->why, "another price was asked from that day on, and the satellite was told");
+}
+
+static enum err insert_ask(struct database *db, void *arg)
+{
+	const struct keeping *k = arg;
+	bool same;
+	enum err err = find_ask(db, k, &same);
+	struct query *q;
+
+	if (err != ERR_OK || same)
+		return err;
+	q = database_query(db, "INSERT INTO asks (satellite, begins, signed, state, why) VALUES ($satellite, $begins, "
+			       "$signed, 0, '') ON CONFLICT (satellite, begins) DO UPDATE SET signed = "
+			       "excluded.signed, state = 0, why = ''");
+	bind_address(q, "satellite", k->satellite);
+	query_int(q, "begins", k->number);
+	query_bytes(q, "signed", k->wire);
+	return query_run(q);
+}
+
+enum err papers_keep_ask(struct papers *papers, const struct satellite *satellite, const struct address *node,
+			 struct bytes signed_price, char why[PAPERS_MESSAGE])
+{
+	struct keeping keeping = {.satellite = &satellite->address, .party = node, .wire = signed_price, .why = why};
+	struct signature signature;
+	struct price price;
+
+	if (typed_decode(&typed_price, signed_price, &price, &signature) != ERR_OK)
+		return fail(ERR_FORMAT, why, "an ask that is not a signed Price");
+	if (!address_equal(&price.party, node) || price_check(&price, &signature, &satellite->domain) != REFUSAL_NONE)
+		return fail(ERR_SIGNATURE, why, "an ask that does not hold for whole days or is not signed by us");
+	keeping.number = price.from;
+	return database_transaction(papers->db, insert_ask, &keeping);
+}
+
+static enum err read_ask(struct query *q, struct papers_ask *ret)
+{
+	struct bytes wire = query_get_bytes(q, 0);
+	struct signature signature;
+
+	if (wire.len > sizeof(ret->wire) || typed_decode(&typed_price, wire, &ret->price, &signature) != ERR_OK)
+		return ERR_CORRUPT;
+	memcpy(ret->wire, wire.data, wire.len);
+	ret->len = wire.len;
+	ret->state = (enum ask_state)query_get_int(q, 1);
+	snprintf(ret->why, sizeof(ret->why), "%s", query_get_text(q, 2));
+	return ERR_OK;
+}
+
+enum err papers_asks(struct papers *papers, const struct address *satellite, struct papers_ask **ret, size_t *ret_count)
+{
+	struct query *q = database_query(papers->db, "SELECT signed, state, why FROM asks WHERE satellite = $satellite "
+						     "ORDER BY begins");
+	struct papers_ask *list = NULL;
+	size_t count = 0, room = 0;
+	bool row = false;
+	enum err err;
+
+	bind_address(q, "satellite", satellite);
+	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
+		list = memory_grow(list, &room, count + 1, sizeof(*list));
+		err = read_ask(q, &list[count]);
+		if (err != ERR_OK)
+			break;
+		count++;
+	}
+	query_reset(q);
+	if (err != ERR_OK) {
+		free(list);
+		return err;
+	}
+	*ret = list;
+	*ret_count = count;
+	return ERR_OK;
+}
+
+struct moving {
+	struct keeping price;
+	enum ask_state state;
+	const char *why;
+};
+
+/* A command may have put another in its place meanwhile. */
+static enum err move_ask(struct database *db, void *arg)
+{
+	struct moving *m = arg;
+	struct query *q = database_query(db, "UPDATE asks SET state = $state, why = $why WHERE satellite = $satellite "
+					     "AND begins = $begins AND signed = $signed");
+	enum err err;
+
+	bind_address(q, "satellite", m->price.satellite);
+	query_int(q, "begins", m->price.number);
+	query_bytes(q, "signed", m->price.wire);
+	query_int(q, "state", m->state);
+	query_text(q, "why", m->why);
+	err = query_run(q);
+	if (err == ERR_OK && database_changes(db) == 0)
+		return fail(ERR_CONFLICT, m->price.why, "the ask was replaced meanwhile");
+	return err == ERR_OK && m->state == ASK_ACCEPTED ? insert_price(db, &m->price) : err;
+}
+
+enum err papers_move_ask(struct papers *papers, const struct address *satellite, const struct papers_ask *ask,
+			 enum ask_state state, const char *why)
+{
+	char words[PAPERS_MESSAGE];
+	struct moving moving = {.price = {.satellite = satellite,
+					  .party = &ask->price.party,
+					  .number = ask->price.from,
+					  .wire = bytes_of(ask->wire, ask->len),
+					  .why = words},
+				.state = state,
+				.why = why};
+
+	return database_transaction(papers->db, move_ask, &moving);
 }
 
 struct first_day {

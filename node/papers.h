@@ -12,6 +12,7 @@
 #define GRANARY_NODE_PAPERS_H
 
 #include "common/database.h"
+#include "common/message.h"
 #include "node/trust.h"
 #include "payments/price.h"
 #include "payments/statement.h"
@@ -48,6 +49,35 @@ enum err papers_skip_day(struct papers *papers, const struct satellite *satellit
 			 char why[PAPERS_MESSAGE]) WARN_UNUSED;
 enum err papers_keep_statement(struct papers *papers, const struct satellite *satellite, const struct address *node,
 			       struct bytes signed_statement, struct bytes sheet, char why[PAPERS_MESSAGE]) WARN_UNUSED;
+
+/*
+ * What the node itself asks for its work: a Price of its own, which counts once the satellite has acknowledged it, and
+ * stands among the prices from then on.
+ */
+enum ask_state {
+	ASK_WAITING = 0, /* to be offered when the satellite is next spoken to */
+	ASK_OFFERED = 1, /* without an answer yet: it may have been taken up */
+	ASK_ACCEPTED = 2,
+	ASK_REFUSED = 3,
+};
+struct papers_ask {
+	struct price price;
+	enum ask_state state;
+	uint8_t wire[MESSAGE_SIGNED_MAX]; /* signed */
+	size_t len;
+	char why[PAPERS_MESSAGE]; /* it was refused */
+};
+/* Keep one that waits, in the place of one for the same day that was never offered, or was refused. ERR_FORMAT,
+ * ERR_SIGNATURE unless `node` signed it; ERR_CONFLICT when another for that day was offered already; fine when it is
+ * the same. */
+enum err papers_keep_ask(struct papers *papers, const struct satellite *satellite, const struct address *node,
+			 struct bytes signed_price, char why[PAPERS_MESSAGE]) WARN_UNUSED;
+/* All of them, by their `from`. The caller frees *ret. */
+enum err papers_asks(struct papers *papers, const struct address *satellite, struct papers_ask **ret,
+		     size_t *ret_count) WARN_UNUSED;
+/* An ask has come to another state; `why` when it was refused. */
+enum err papers_move_ask(struct papers *papers, const struct address *satellite, const struct papers_ask *ask,
+			 enum ask_state state, const char *why) WARN_UNUSED;
 
 /* The day that comes next: the one after the last that was kept or skipped, or, at first, `first`, which is kept. */
 enum err papers_next_day(struct papers *papers, const struct address *satellite, uint32_t first,

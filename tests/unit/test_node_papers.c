@@ -294,6 +294,87 @@ static void test_statements(void **state)
 	free(sheet);
 }
 
+static struct papers_ask *asks_of(struct fixture *f, size_t expected)
+{
+	struct papers_ask *asks = NULL;
+	size_t count;
+
+	assert_int_equal(papers_asks(f->papers, &f->satellite.address, &asks, &count), ERR_OK);
+	assert_int_equal(count, expected);
+	return asks;
+}
+
+static enum err keep_ask(struct fixture *f, uint64_t storage, uint64_t day, const struct key *signer)
+{
+	const struct price price = {.party = *key_address(f->key),
+				    .storage = storage,
+				    .from = day * PRICE_DAY,
+				    .until = (day + 5) * PRICE_DAY};
+
+	return papers_keep_ask(f->papers, &f->satellite, &price.party, sign(f, &typed_price, &price, signer), f->why);
+}
+
+static enum err count_price(void *arg, const struct price *price, struct bytes signed_price)
+{
+	assert_true(signed_price.len > 0);
+	*(uint64_t *)arg = price->storage;
+	return ERR_OK;
+}
+
+static uint64_t price_that_counts(struct fixture *f)
+{
+	const uint64_t at = (uint64_t)DAY * PRICE_DAY;
+	uint64_t storage = 0;
+
+	assert_int_equal(papers_prices(f->papers, &f->satellite.address, key_address(f->key), at, at + PRICE_DAY,
+				       count_price, &storage),
+			 ERR_OK);
+	return storage;
+}
+
+/* An ask can be taken back until it was offered, and counts when it was accepted. Here one key is both parties. */
+static void test_asks(void **state)
+{
+	struct fixture *f = *state;
+	const struct address *satellite = &f->satellite.address;
+	struct key *other = key_generate();
+	struct papers_ask *first, *second;
+
+	assert_int_equal(keep_ask(f, 1, DAY, other), ERR_SIGNATURE);
+	free(asks_of(f, 0));
+	assert_int_equal(keep_ask(f, 1, DAY, f->key), ERR_OK);
+	first = asks_of(f, 1);
+	assert_int_equal(keep_ask(f, 2, DAY, f->key), ERR_OK);
+	second = asks_of(f, 1);
+	assert_int_equal(second->price.storage, 2);
+	assert_int_equal(second->state, ASK_WAITING);
+	/* What was replaced meanwhile is not offered. */
+	assert_int_equal(papers_move_ask(f->papers, satellite, first, ASK_OFFERED, ""), ERR_CONFLICT);
+	assert_int_equal(papers_move_ask(f->papers, satellite, second, ASK_OFFERED, ""), ERR_OK);
+	assert_int_equal(price_that_counts(f), 0);
+	/* Perhaps the satellite has it. */
+	assert_int_equal(keep_ask(f, 3, DAY, f->key), ERR_CONFLICT);
+	assert_int_equal(keep_ask(f, 2, DAY, f->key), ERR_OK);
+	assert_int_equal(papers_move_ask(f->papers, satellite, second, ASK_REFUSED, "too late"), ERR_OK);
+	free(first);
+	first = asks_of(f, 1);
+	assert_int_equal(first->state, ASK_REFUSED);
+	assert_string_equal(first->why, "too late");
+	assert_int_equal(price_that_counts(f), 0);
+	assert_int_equal(keep_ask(f, 2, DAY, f->key), ERR_OK); /* once more, the same */
+	assert_int_equal(keep_ask(f, 9, DAY + 1, f->key), ERR_OK);
+	free(first);
+	first = asks_of(f, 2);
+	assert_int_equal(first[0].state, ASK_WAITING);
+	assert_int_equal(papers_move_ask(f->papers, satellite, first, ASK_ACCEPTED, ""), ERR_OK);
+	assert_int_equal(papers_move_ask(f->papers, satellite, first, ASK_ACCEPTED, ""), ERR_OK);
+	assert_int_equal(price_that_counts(f), 2);
+	assert_int_equal(keep_ask(f, 3, DAY, f->key), ERR_CONFLICT);
+	free(first);
+	free(second);
+	key_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +383,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_usages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_prices, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_statements, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_asks, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
