@@ -86,12 +86,13 @@ def main():
         if month_after(now) - now < 600:  # the first month shall not end by itself
             net.set_ahead(1200)
         for number in range(4):
-            net.add_node(options=("--payout", PAYEE) if number < 2 else ())
+            net.add_node(options=("--check-in", "1s", *(("--payout", PAYEE) if number < 2 else ())))
         net.wait_online(4)
         client = net.client()
         client.run("mb", "granary://books")
         months = []
         for name in ("first", "second"):
+            net.wait_online(4)  # a month after the last check-in they are not, for a second
             work(net, client, name)
             at = now + int(net.clock.read_text())
             net.set_ahead(month_after(at) + 7200 - now)
