@@ -59,6 +59,23 @@ static json_t *json_orders(struct books *books, const struct address *satellite)
 			 (json_int_t)t.bytes[LEDGER_SETTLED]);
 }
 
+static json_t *json_time(uint64_t at)
+{
+	return at > 0 ? json_u64(at) : json_null();
+}
+
+/* Of all satellites, with what the owner should know of those that wait. */
+static json_t *json_all_orders(struct books *books)
+{
+	struct overdue_state overdue = books_overdue(books);
+	json_t *json = json_orders(books, NULL);
+
+	json_object_set_new(json, "alert", json_string(overdue_name(overdue.level)));
+	json_object_set_new(json, "unsettled_since", json_time(overdue.since));
+	json_object_set_new(json, "settle_by", json_time(overdue.until));
+	return json;
+}
+
 static json_t *json_satellite(const struct api *api, const struct satellite *s)
 {
 	struct checkin_state state;
@@ -110,7 +127,7 @@ static void on_status(struct http_request *request, void *arg)
 	json_object_set_new(json, "satellites", json_satellites(api));
 	json_object_set_new(json, "space", store_facts_space(&space));
 	json_object_set_new(json, "damage", store_facts_damage(parts->store));
-	json_object_set_new(json, "orders", json_orders(api->sources.books, NULL));
+	json_object_set_new(json, "orders", json_all_orders(api->sources.books));
 	http_answer_json(request, 200, json);
 }
 
@@ -141,6 +158,7 @@ static void refresh(const struct api *api)
 {
 	const struct parts *parts = api->sources.parts;
 	struct metrics *m = parts->metrics;
+	struct overdue_state overdue = books_overdue(api->sources.books);
 	struct ledger_totals orders;
 	struct store_damage damage;
 	struct store_space space;
@@ -169,6 +187,9 @@ static void refresh(const struct api *api)
 	metrics_set(m, STAT_ORDERS_UNSETTLED, orders.orders[LEDGER_UNSETTLED]);
 	metrics_set(m, STAT_ORDERS_SETTLED, orders.orders[LEDGER_SETTLED]);
 	metrics_set(m, STAT_ORDERS_REJECTED, orders.orders[LEDGER_REJECTED]);
+	metrics_set(m, STAT_UNSETTLED_SINCE, overdue.since);
+	metrics_set(m, STAT_SETTLE_BY, overdue.until);
+	metrics_set(m, STAT_OVERDUE, overdue.level);
 }
 
 /* Why the store is read-only, as a label; nothing while it is not. */

@@ -18,6 +18,7 @@ struct books {
 	const struct parts *parts;
 	struct ledger *ledger;
 	struct papers *papers;
+	struct overdue *overdue;
 	struct pool *pool;
 	struct event *timer;
 	uint64_t interval;   /* between settlements, seconds; 0: on demand only */
@@ -63,6 +64,14 @@ static void fill(struct books *books)
 	report_fill(books, err);
 }
 
+static void watch_deadlines(struct books *books)
+{
+	struct ledger_oldest oldest;
+
+	if (ledger_oldest(books->ledger, &oldest) == ERR_OK)
+		overdue_see(books->overdue, &oldest);
+}
+
 /* The papers of a satellite begin with the day on which it is met, whenever they are first asked for. */
 static void note_satellites(struct books *books)
 {
@@ -87,6 +96,7 @@ static void work_fill(void *arg)
 
 	note_satellites(books);
 	fill(books);
+	watch_deadlines(books);
 	atomic_store(&books->filling, false);
 }
 
@@ -153,6 +163,7 @@ static void work_settle(void *arg)
 	settling->outcomes = memory_new(settling->count + 1, sizeof(*settling->outcomes));
 	for (size_t i = 0; i < settling->count; i++)
 		settle_with(books, &satellites[i], &settling->outcomes[i]);
+	watch_deadlines(books);
 	free(satellites);
 }
 
@@ -218,6 +229,7 @@ enum err books_open(struct loop *loop, const char *dir, const struct parts *part
 	}
 	books->loop = loop;
 	books->parts = parts;
+	books->overdue = overdue_new();
 	books->pool = pool_new(1, "books");
 	books->settled_at = clock_wall();
 	books->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, books);
@@ -236,6 +248,7 @@ void books_close(struct books *books)
 	(void)!note_audits(books); /* of the last seconds */
 	ledger_close(books->ledger);
 	papers_close(books->papers);
+	overdue_free(books->overdue);
 	free(books);
 }
 
@@ -288,4 +301,9 @@ void books_report(struct books *books, uint32_t from, uint32_t to, books_reporte
 	reporting->done = done;
 	reporting->arg = arg;
 	pool_submit(books->pool, work_report, books->loop, reported, reporting);
+}
+
+struct overdue_state books_overdue(struct books *books)
+{
+	return overdue_now(books->overdue);
 }

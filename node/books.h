@@ -9,6 +9,7 @@
 
 #include "node/clerk.h"
 #include "node/earnings_report.h"
+#include "node/overdue.h"
 #include "node/parts.h"
 #include "node/settler.h"
 
@@ -24,6 +25,8 @@ void books_set_interval(struct books *books, uint64_t seconds);
 void books_close(struct books *books);
 
 struct ledger *books_ledger(struct books *books);
+/* Of the orders that wait, as of some seconds ago. */
+struct overdue_state books_overdue(struct books *books);
 
 /* What came of it with one satellite. */
 struct books_outcome {

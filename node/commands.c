@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -98,6 +99,23 @@ static void print_satellite(const json_t *json)
 		printf("           %s\n", text_of(json, "reason"));
 }
 
+/* Orders that wait for too long, in words; nothing when all is as it should be. */
+static void print_alert(const json_t *orders)
+{
+	const char *alert = text_of(orders, "alert");
+	char since[24], until[24];
+
+	if (strcmp(alert, "waiting") != 0 && strcmp(alert, "lapsing") != 0)
+		return;
+	clock_format(number_of(orders, "unsettled_since"), since, sizeof(since));
+	clock_format(number_of(orders, "settle_by"), until, sizeof(until));
+	printf("           WARNING: unsettled since %s; ", since);
+	if (strcmp(alert, "lapsing") == 0)
+		printf("worth nothing unless settled by %s\n", until);
+	else
+		printf("they can be settled until %s\n", until);
+}
+
 static void print_status(const json_t *json)
 {
 	const json_t *space = json_object_get(json, "space"), *orders = json_object_get(json, "orders"), *satellite;
@@ -119,6 +137,7 @@ static void print_status(const json_t *json)
 		       number_of(damage, "pieces"), number_of(damage, "untold"));
 	printf("orders     %" PRIu64 " unsettled, %" PRIu64 " settled, %" PRIu64 " rejected\n",
 	       number_of(orders, "unsettled"), number_of(orders, "settled"), number_of(orders, "rejected"));
+	print_alert(orders);
 	json_array_foreach(json_object_get(json, "satellites"), i, satellite) {
 		print_satellite(satellite);
 	}

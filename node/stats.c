@@ -46,6 +46,12 @@ static const struct metric table[STAT_COUNT] = {
 	[STAT_ORDERS_UNSETTLED] = {ORDERS, "state=\"unsettled\"", METRIC_GAUGE, "Orders in the ledger, by state."},
 	[STAT_ORDERS_SETTLED] = {ORDERS, "state=\"settled\"", METRIC_GAUGE, "Orders in the ledger, by state."},
 	[STAT_ORDERS_REJECTED] = {ORDERS, "state=\"rejected\"", METRIC_GAUGE, "Orders in the ledger, by state."},
+	[STAT_UNSETTLED_SINCE] = {"granary_node_unsettled_since_seconds", NULL, METRIC_GAUGE,
+				  "Unix time of the unsettled order that has waited longest; 0: none."},
+	[STAT_SETTLE_BY] = {"granary_node_settle_by_seconds", NULL, METRIC_GAUGE,
+			    "Unix time by which the next order must be settled; 0: none."},
+	[STAT_OVERDUE] = {"granary_node_orders_overdue", NULL, METRIC_GAUGE,
+			  "1: orders wait for more than two hours; 2: some lapse within twelve hours."},
 };
 
 struct metrics *stats_new(void)
