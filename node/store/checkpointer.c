@@ -16,6 +16,7 @@
 #define SECONDS 900
 #define RECORDS 1000000
 #define BUFFER (1u << 20)
+#define ROOM (1u << 20)	   /* bytes of a checkpoint besides the slots, generously */
 #define EDITS_MOST 1000000 /* when more pile up, the scan hurries to its end */
 #define NANOSECONDS 1000000000ull
 
@@ -125,6 +126,15 @@ static void make_room(struct checkpointer *checkpointer)
 	(void)!seam_unlink_file(checkpointer->store->seam, path);
 }
 
+/* On a disk that is nearly full what is left is for pieces. */
+static bool has_room(const struct store *store)
+{
+	uint64_t needed = index_count(store->index) * CHECKPOINT_SLOT + ROOM;
+	struct seam_space disk;
+
+	return seam_free_space(store->seam, store->dir, &disk) != ERR_OK || disk.free >= 2 * needed;
+}
+
 static enum err begin(struct checkpointer *checkpointer)
 {
 	struct store *store = checkpointer->store;
@@ -133,6 +143,8 @@ static enum err begin(struct checkpointer *checkpointer)
 	enum err err;
 	int fd;
 
+	if (!has_room(store))
+		return ERR_FULL;
 	new_path(store, path);
 	err = seam_open_file(store->seam, path, O_RDWR | O_CREAT | O_TRUNC, &fd);
 	if (err != ERR_OK)

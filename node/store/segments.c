@@ -73,11 +73,12 @@ void segments_free(struct segments *set)
 
 static void add_locked(struct segments *set, struct segment *segment)
 {
-	uint32_t row = 0;
+	uint32_t row = set->full;
 
 	while (row < set->rows && segments_row(set, row) != NULL)
 		row++;
 	assert(row < INDEX_SEGMENTS);
+	set->full = row + 1;
 	if (row == set->rows)
 		set->rows++;
 	segment->number = row;
@@ -555,6 +556,8 @@ enum err segments_unlink(struct segments *set, struct segment *segment)
 	pthread_mutex_lock(&set->lock);
 	assert(segment->state == SEGMENT_SEALED);
 	set_row(set, segment->number, NULL);
+	if (segment->number < set->full)
+		set->full = segment->number;
 	/* Whoever still has it pinned and looks for its slots must find none: the row will be another's. */
 	atomic_store(&segment->number, INDEX_SEGMENTS);
 	set->files -= segment->size;

@@ -33,6 +33,7 @@ struct segments {
 	bool finishing;
 	uint32_t next_id;
 	uint32_t rows;	   /* in use, below */
+	uint32_t full;	   /* no row below is free */
 	uint64_t files;	   /* bytes of all */
 	uint64_t promised; /* bytes of those being made */
 	uint64_t unlinked; /* how many were, so far */

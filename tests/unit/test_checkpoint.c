@@ -439,6 +439,16 @@ static void make_two(struct fixture *f)
 	assert_true(fault_size(f->fault, NEWER) != UINT64_MAX && fault_size(f->fault, OLDER) != UINT64_MAX);
 }
 
+/* A start on this disk finds all that the model has; the disk is done with. */
+static void expect_all(const struct fixture *f, struct fault *disk)
+{
+	struct store *store = open_on(disk, &plain);
+
+	check_model(f, store);
+	store_close(store);
+	fault_free(disk);
+}
+
 static void flip(struct fault *fault, const char *path, uint64_t at)
 {
 	uint8_t byte;
@@ -458,15 +468,11 @@ static void test_damaged(void **state)
 	size = fault_size(f->fault, NEWER);
 	for (uint64_t at = 0; at < size; at += 1 + at % 13) {
 		struct fault *copy = fault_image(f->fault, FAULT_ALL, 0);
-		struct store *store;
 
 		flip(copy, NEWER, at);
 		if (at % 3 == 0)
 			flip(copy, OLDER, fault_size(copy, OLDER) - 1 - at / 2);
-		store = open_on(copy, &plain);
-		check_model(f, store);
-		store_close(store);
-		fault_free(copy);
+		expect_all(f, copy);
 	}
 }
 
@@ -489,13 +495,9 @@ static void test_truncated(void **state)
 	size = fault_size(f->fault, NEWER);
 	for (uint64_t left = 0; left < size; left += 1 + left / 5) {
 		struct fault *copy = fault_image(f->fault, FAULT_ALL, 0);
-		struct store *store;
 
 		cut(copy, NEWER, left);
-		store = open_on(copy, &plain);
-		check_model(f, store);
-		store_close(store);
-		fault_free(copy);
+		expect_all(f, copy);
 	}
 }
 
@@ -551,9 +553,9 @@ static void test_foreign_and_old(void **state)
 	write_file(f->fault, OLDER, foreign, foreign_size);
 	f->store = open_on(f->fault, &plain);
 	check_model(f, f->store);
-	free(old);
-	free(foreign);
 	fault_free(other);
+	free(foreign);
+	free(old);
 }
 
 /* Compaction moves pieces away from segments that the checkpoint still names, and unlinks them. */
@@ -653,12 +655,7 @@ static void test_cut_off(void **state)
 			err = store_checkpoint(store);
 			store_close(store);
 			for (uint64_t seed = 0; seed < FAULT_KEEPS; seed++) {
-				struct fault *image = fault_image(copy, (enum fault_keep)seed, nth * 31 + seed);
-
-				store = open_on(image, &plain);
-				check_model(f, store);
-				store_close(store);
-				fault_free(image);
+				expect_all(f, fault_image(copy, (enum fault_keep)seed, nth * 31 + seed));
 				cuts++;
 			}
 			fault_free(copy);
@@ -702,6 +699,33 @@ static void test_failures(void **state)
 	assert_int_equal(store_checkpoint(f->store), ERR_OK);
 }
 
+/* What is left of a nearly full disk is for pieces; the older generation goes, the newer stays. */
+static void test_full_disk(void **state)
+{
+	struct fixture *f = *state;
+	const struct seam *seam = fault_seam(f->fault);
+	struct store_space space;
+	struct seam_space disk;
+	int fd;
+
+	make_two(f);
+	segments_wait_idle(f->store->segments);
+	assert_int_equal(seam_free_space(seam, "/", &disk), ERR_OK);
+	assert_int_equal(seam_open_file(seam, "//filler", O_RDWR | O_CREAT, &fd), ERR_OK);
+	assert_int_equal(seam_allocate_file(seam, fd, disk.free - 100000), ERR_OK);
+	assert_int_equal(store_checkpoint(f->store), ERR_FULL);
+	assert_true((fault_size(f->fault, NEWER) == UINT64_MAX) != (fault_size(f->fault, OLDER) == UINT64_MAX));
+	store_space(f->store, &space);
+	assert_false(space.read_only);
+	drop(f, 50);
+	check_model(f, f->store);
+	seam->close(seam, fd);
+	assert_int_equal(seam_unlink_file(seam, "//filler"), ERR_OK);
+	assert_int_equal(store_checkpoint(f->store), ERR_OK);
+	compare_starts(f, 0);
+	assert_int_equal(f->shortcuts, 1);
+}
+
 static void test_rebuild(void **state)
 {
 	struct fixture *f = *state;
@@ -724,7 +748,6 @@ static void test_rebuild(void **state)
 	check_model(f, f->store);
 }
 
-/* The job writes one when there is a reason to. */
 static void test_job(void **state)
 {
 	const struct store_options often = {.allocation = ALLOCATION, .no_upkeep = true, .checkpoint_records = 5};
@@ -768,6 +791,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_missing_segment, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cut_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rebuild, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_job, set_up, tear_down),
 	};
