@@ -590,13 +590,18 @@ static const struct seam fault_table = {
 struct fault *fault_new(uint64_t capacity)
 {
 	struct fault *fault = memory_new(1, sizeof(*fault));
+	pthread_mutexattr_t recursive;
 	size_t root;
 
 	fault->seam = fault_table;
 	fault->capacity = capacity;
 	fault->fail_at = FAULT_NEVER;
 	fault->stop_at = FAULT_NEVER;
-	pthread_mutex_init(&fault->lock, NULL);
+	/* Whoever watches takes images, with the lock held. */
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&fault->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	root = fault_add_file(fault, true);
 	fault_set_name(&fault->now, "/", root);
 	fault_set_name(&fault->safe, "/", root);

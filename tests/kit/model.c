@@ -487,6 +487,8 @@ static enum err act(struct play *play, const struct step *step)
 	case STEP_ABORT:
 		return pieces_abort(store, number, step->len, step->limit == 0 ? step->len : step->limit);
 	case STEP_HOLD:
+		store_put_abort(play->held);
+		play->held = NULL;
 		return pieces_hold(store, number, step->len, step->limit == 0 ? step->len : step->limit,
 				   &play->held);
 	case STEP_DROP:
