@@ -276,25 +276,26 @@ enum err store_collect_agree(struct store *store, uint16_t satellite)
 	return err;
 }
 
-/* The slot of a piece of the task's satellite, if the entry is one and it is there. */
-static bool find_slot(struct store *store, const struct task *task, struct segment *segment,
-		      const struct segment_entry *entry, struct index_place *ret)
+static bool find_slot(struct store *store, struct segment *segment, const struct segment_entry *entry,
+		      struct index_place *ret)
 {
-	uint64_t hash;
+	uint64_t hash = index_hash(store->index, entry->satellite, &entry->piece);
 
-	if (entry->type != RECORD_PIECE || entry->satellite != task->satellite)
-		return false;
-	hash = index_hash(store->index, entry->satellite, &entry->piece);
 	return index_get(store->index, hash, &(struct index_spot){segment->number, entry->offset}, ret);
 }
 
-/* Old enough, and not in the filter. */
-static bool is_unwanted(const struct task *task, const struct segment_entry *entry, const struct index_place *place)
+static bool is_piece_of(const struct task *task, const struct segment_entry *entry)
+{
+	return entry->type == RECORD_PIECE && entry->satellite == task->satellite;
+}
+
+/* Of the filter's shard, old enough, and not in the filter. */
+static bool is_unwanted(const struct task *task, const struct segment_entry *entry)
 {
 	uint64_t time = filter_shape(task->filter)->time;
 
-	return (place->flags & INDEX_TRASHED) == 0 && entry->created < time && time - entry->created > COLLECT_AGE &&
-	       !filter_has(task->filter, &entry->piece);
+	return filter_covers(task->filter, &entry->piece) && entry->created < time &&
+	       time - entry->created > COLLECT_AGE && !filter_has(task->filter, &entry->piece);
 }
 
 static void count_entry(struct store *store, struct task *task, struct segment *segment,
@@ -303,30 +304,32 @@ static void count_entry(struct store *store, struct task *task, struct segment *
 	bool covered = filter_covers(task->filter, &entry->piece);
 	struct index_place place;
 
-	if ((!covered && !task->whole) || !find_slot(store, task, segment, entry, &place))
+	if (!is_piece_of(task, entry) || (!covered && !task->whole) || !find_slot(store, segment, entry, &place))
 		return;
 	task->total += entry->size;
 	if (!covered)
 		return;
 	task->result.pieces++;
 	task->result.bytes += entry->size;
-	if (is_unwanted(task, entry, &place)) {
+	if ((place.flags & INDEX_TRASHED) == 0 && is_unwanted(task, entry)) {
 		task->result.unwanted_pieces++;
 		task->result.unwanted_bytes += entry->size;
 	}
 }
 
-/* Whether the task moves this piece. */
+/* Whether the task moves this piece. The filter is asked first: it knows most pieces, and the index costs more. */
 static bool is_meant(struct store *store, const struct task *task, struct segment *segment,
 		     const struct segment_entry *entry)
 {
 	struct index_place place;
 
+	if (!is_piece_of(task, entry) || (task->filter != NULL && !is_unwanted(task, entry)) ||
+	    !find_slot(store, segment, entry, &place))
+		return false;
 	if (task->filter != NULL)
-		return filter_covers(task->filter, &entry->piece) && find_slot(store, task, segment, entry, &place) &&
-		       is_unwanted(task, entry, &place);
+		return (place.flags & INDEX_TRASHED) == 0;
 	/* Only the day is known on which it may go for good. */
-	return find_slot(store, task, segment, entry, &place) && (place.flags & INDEX_TRASHED) != 0 &&
+	return (place.flags & INDEX_TRASHED) != 0 &&
 	       place.day >= marks_day(task->since) + MARKS_TRASH_SECONDS / 86400 - 1;
 }
 
@@ -516,7 +519,8 @@ enum upkeep_turn collect_step(void *arg, uint64_t *budget)
 		*budget = MARKS_MOST * MARK_COST;
 	err = health_failed(&store->health) ? ERR_READ_ONLY : go_on(store, task, budget, &finished);
 	/* The marks of this step count in the task, which must not go before them. */
-	committer_flush(store->committer);
+	if (task->phase == MOVING)
+		committer_flush(store->committer);
 	if (err == ERR_OK && finished)
 		err = advance(collector, task, &over);
 	if (err != ERR_OK || over)
