@@ -121,6 +121,7 @@ static enum err choose_nodes(struct begin *begin)
 		.want = begin->object.redundancy.total,
 		.room = m->piece_size + desk->settings->node_reserve,
 		.distinct_networks = !desk->settings->test_network,
+		.cheaper = desk->settings->prefer_cheaper,
 		.excluded = excluded,
 		.excluded_count = m->excluded.count,
 	};

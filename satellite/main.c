@@ -90,6 +90,13 @@ static const struct option_spec option_table[] = {
 	 .value = "TOKENS",
 	 .fallback = "7",
 	 .help = "What clients are charged for a TB of pieces sent to them. Nodes cannot be paid more."},
+	{.name = "prefer-cheaper",
+	 .type = OPTION_INT,
+	 .max = 100,
+	 .value = "PERCENT",
+	 .fallback = "50",
+	 .help = "How often a node for a new piece is the one of two that asks less for storage and egress; else each "
+		 "has the same chance. A node gets at most twice its share."},
 	{.name = "held",
 	 .type = OPTION_TEXT,
 	 .max = 190,

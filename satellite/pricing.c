@@ -99,6 +99,29 @@ struct prices pricing_day(const struct pricing *pricing, uint64_t day)
 	return prices_paid(&offered, &asked);
 }
 
+enum err pricing_each_ask(struct database *db, const struct address *satellite, uint64_t at,
+			  enum err (*each)(const struct price *ask, void *arg), void *arg)
+{
+	struct query *q = database_query(db, "SELECT signed FROM prices AS ask WHERE party <> $satellite AND begins = "
+					     "(SELECT MAX(begins) FROM prices WHERE party = ask.party AND begins <= "
+					     "$at) ORDER BY party");
+	struct price ask;
+	bool row;
+	enum err err;
+
+	query_bytes(q, "satellite", bytes_of(satellite->b, sizeof(satellite->b)));
+	query_int(q, "at", at);
+	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
+		err = read_price(q, &ask);
+		if (err == ERR_OK && ask.until > at)
+			err = each(&ask, arg);
+		if (err != ERR_OK)
+			break;
+	}
+	query_reset(q);
+	return err;
+}
+
 enum err pricing_keep(struct database *db, const struct price *price, const struct signature *signature)
 {
 	struct query *q =

@@ -13,6 +13,9 @@
 /* Publish the configured prices, signed: from today when none holds yet, else, when they changed, from the next day
  * that has no price of its own. Nothing when they are published already. */
 enum err pricing_publish(struct desk *desk) WARN_UNUSED;
+/* What nodes ask at `at`, by their addresses. Stops at the first error of `each`. */
+enum err pricing_each_ask(struct database *db, const struct address *satellite, uint64_t at,
+			  enum err (*each)(const struct price *ask, void *arg), void *arg) WARN_UNUSED;
 /* Keep a checked price of some party; inside a transaction. ERR_EXISTS: it has one that begins then. */
 enum err pricing_keep(struct database *db, const struct price *price, const struct signature *signature) WARN_UNUSED;
 

@@ -2,12 +2,20 @@
 #include "satellite/roster.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "satellite/pricing.h"
 #include "satellite/registry.h"
 
-#define FRESH 1000000000 /* nanoseconds */
+#define FRESH 1000000000       /* nanoseconds */
+#define FRESH_ASKS 60000000000 /* asks come with settlements and mostly begin with a day */
+
+struct ask {
+	struct address node;
+	struct prices prices;
+};
 
 struct roster {
 	struct candidate *candidates;
@@ -16,6 +24,11 @@ struct roster {
 	uint32_t count;
 	size_t room;
 	uint64_t read_at; /* monotonic; 0: never */
+	struct prices offer; /* to nodes that ask for nothing less */
+	struct ask *asks;    /* by address */
+	size_t ask_count, ask_room;
+	uint64_t asks_at; /* monotonic; 0: never */
+	uint64_t asks_day;
 };
 
 struct roster *roster_new(void)
@@ -40,7 +53,56 @@ void roster_free(struct roster *roster)
 	free(roster->candidates);
 	free(roster->networks);
 	free(roster->endpoints);
+	free(roster->asks);
 	free(roster);
+}
+
+static enum err add_ask(const struct price *ask, void *arg)
+{
+	struct roster *roster = arg;
+
+	roster->asks = memory_grow(roster->asks, &roster->ask_room, roster->ask_count + 1, sizeof(*roster->asks));
+	roster->asks[roster->ask_count++] = (struct ask){ask->party, price_table(ask)};
+	return ERR_OK;
+}
+
+/* Nothing when prices do not count. */
+static enum err read_asks(struct desk *desk, bool now)
+{
+	struct roster *roster = desk->roster;
+	uint64_t monotonic = clock_monotonic(), wall = clock_wall();
+	enum err err;
+
+	if (desk->settings->prefer_cheaper == 0 ||
+	    (!now && roster->asks_at != 0 && monotonic - roster->asks_at < FRESH_ASKS &&
+	     roster->asks_day == wall / PRICE_DAY))
+		return ERR_OK;
+	roster->ask_count = 0;
+	roster->asks_at = 0;
+	err = pricing_each_ask(desk->db, key_address(desk->key), wall, add_ask, roster);
+	if (err != ERR_OK)
+		return err;
+	roster->offer = desk->settings->prices;
+	roster->asks_at = monotonic;
+	roster->asks_day = wall / PRICE_DAY;
+	return ERR_OK;
+}
+
+static int compare_ask(const void *node, const void *ask)
+{
+	return memcmp(node, &((const struct ask *)ask)->node, sizeof(struct address));
+}
+
+/* Each is at most what clients are charged, an option's INT64_MAX, so the sum fits. */
+static struct amount price_of(const struct roster *roster, const struct address *node)
+{
+	const struct ask *ask = NULL;
+	struct prices paid;
+
+	if (roster->ask_count > 0)
+		ask = bsearch(node, roster->asks, roster->ask_count, sizeof(*roster->asks), compare_ask);
+	paid = prices_paid(&roster->offer, ask == NULL ? NULL : &ask->prices);
+	return amount_of(amount_units(paid.storage) + amount_units(paid.egress));
 }
 
 static enum err add_node(const struct registered_node *node, void *arg)
@@ -60,7 +122,8 @@ static enum err add_node(const struct registered_node *node, void *arg)
 	roster->candidates = memory_grow(roster->candidates, &roster->room, i + 1, sizeof(*roster->candidates));
 	roster->networks[i] = memory_copy(node->network, bytes_of_text(node->network).len);
 	roster->endpoints[i] = memory_copy(text, bytes_of_text(text).len);
-	roster->candidates[i] = (struct candidate){node->address, roster->networks[i], node->available};
+	roster->candidates[i] = (struct candidate){node->address, roster->networks[i], node->available,
+						   price_of(roster, &node->address)};
 	roster->count++;
 	return ERR_OK;
 }
@@ -75,7 +138,10 @@ enum err roster_refresh(struct desk *desk, bool now)
 		return ERR_OK;
 	clear(roster);
 	roster->read_at = 0;
-	err = registry_each_online(desk->db, registry_online_since(desk->settings, clock_wall()), add_node, roster);
+	err = read_asks(desk, now);
+	if (err == ERR_OK)
+		err = registry_each_online(desk->db, registry_online_since(desk->settings, clock_wall()), add_node,
+					   roster);
 	if (err == ERR_OK)
 		roster->read_at = monotonic;
 	return err;

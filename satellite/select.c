@@ -1,4 +1,5 @@
-/* Drawing without replacement: a Fisher–Yates shuffle that stops as soon as enough were found. */
+/* Drawing without replacement: a Fisher–Yates shuffle that stops as soon as enough were found. In a draw of two nodes
+ * the dearer one stays with those that can still be drawn. */
 #include "satellite/select.h"
 
 #include <stdlib.h>
@@ -37,6 +38,21 @@ static bool shares_network(const struct candidate *candidates, const uint32_t *c
 	return false;
 }
 
+/* Where in order[from, count) the next node is. */
+static uint32_t draw(const struct candidate *candidates, const uint32_t *order, uint32_t from, uint32_t count,
+		     const struct select_rules *rules, struct random_stream *random)
+{
+	uint32_t first = from + (uint32_t)random_stream_below(random, count - from), second;
+	const struct candidate *rival;
+
+	if (rules->cheaper == 0 || random_stream_below(random, 100) >= rules->cheaper)
+		return first;
+	second = from + (uint32_t)random_stream_below(random, count - from);
+	rival = &candidates[order[second]];
+	return amount_units(rival->price) < amount_units(candidates[order[first]].price) && fits(rival, rules) ? second
+													       : first;
+}
+
 uint32_t select_nodes(const struct candidate *candidates, uint32_t count, const struct select_rules *rules,
 		      struct random_stream *random, uint32_t *ret)
 {
@@ -46,7 +62,7 @@ uint32_t select_nodes(const struct candidate *candidates, uint32_t count, const 
 	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
 	for (uint32_t i = 0; i < count && found < rules->want; i++) {
-		uint32_t j = i + (uint32_t)random_stream_below(random, count - i);
+		uint32_t j = draw(candidates, order, i, count, rules, random);
 		uint32_t drawn = order[j];
 
 		order[j] = order[i];

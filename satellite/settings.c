@@ -43,6 +43,7 @@ static enum err read_pay(const struct options *options, struct settings *setting
 
 	if (err != ERR_OK)
 		return err;
+	settings->prefer_cheaper = (unsigned)option_int(options, "prefer-cheaper");
 	settings->minimum_payout = amount_of(option_int(options, "minimum-payout"));
 	if (held_parse(option_text(options, "held"), &settings->held) != ERR_OK) {
 		snprintf(why, room, "--held \"%s\": not PERCENT:MONTHS,…, at most 100 percent and %d months",

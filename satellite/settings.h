@@ -20,6 +20,7 @@ struct settings {
 	struct redundancy redundancy; /* of new objects */
 	struct prices prices; /* that nodes are paid, surge included */
 	struct held_schedule held;
+	unsigned prefer_cheaper;      /* percent of draws in which the cheaper of two nodes wins */
 	struct amount minimum_payout; /* below it, what a payee is owed rolls over */
 	uint64_t online;	      /* seconds after its last check-in for which a node counts as online */
 	uint64_t allocation_lifetime; /* seconds */

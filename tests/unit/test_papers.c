@@ -12,6 +12,7 @@
 #include "satellite/adjustments.h"
 #include "satellite/closing.h"
 #include "satellite/pricing.h"
+#include "satellite/roster.h"
 #include "tests/kit/office.h"
 
 #define JANUARY UINT64_C(1767225600) /* 2026-01-01T00:00:00Z */
@@ -95,6 +96,44 @@ static enum refusal offer(struct office *office, const struct key *signer, const
 	typed_encode(&typed_price, price, &signature, &w);
 	message.offer_price.price = writer_bytes(&w);
 	return office_ask(office, office->nodes[0], &message);
+}
+
+/* What selection is told that this node costs. */
+static uint64_t cost(struct office *office, unsigned node)
+{
+	const struct candidate *candidates;
+	uint32_t count;
+
+	assert_int_equal(roster_refresh(office->desk, true), ERR_OK);
+	candidates = roster_candidates(office->desk->roster, &count);
+	assert_int_equal(count, office->node_count);
+	for (uint32_t i = 0; i < count; i++)
+		if (address_equal(&candidates[i].node, key_address(office->nodes[node])))
+			return amount_units(candidates[i].price);
+	fail_msg("node %u is not there", node);
+	return 0;
+}
+
+/* Of storage and egress the lower of ask and offer, on the days of the ask. */
+static void test_selection_knows_asks(void **state)
+{
+	struct office *office = *state;
+	struct price price = {.party = *key_address(office->nodes[0]), .storage = 5, .from = JANUARY + DAY};
+	const struct prices *offered = &office->settings.prices;
+	uint64_t full = amount_units(offered->storage) + amount_units(offered->egress);
+
+	price.egress = amount_units(offered->egress) + 1;
+	price.until = JANUARY + 2 * DAY;
+	office->settings.prefer_cheaper = 50;
+	office_add_node(office, "192.0.3.1", 1000000000);
+	assert_int_equal(offer(office, office->nodes[0], &price), REFUSAL_NONE);
+	assert_true(amount_units(offered->storage) > 5);
+	assert_int_equal(cost(office, 0), full);
+	office_set_clock(office, JANUARY + DAY + 1);
+	assert_int_equal(cost(office, 0), 5 + amount_units(offered->egress));
+	assert_int_equal(cost(office, 1), full);
+	office_set_clock(office, JANUARY + 2 * DAY);
+	assert_int_equal(cost(office, 0), full);
 }
 
 static void test_offers(void **state)
@@ -283,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_prices_of_a_day_and_after, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_selection_knows_asks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_offers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_statements_in_turn, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_payouts, set_up, tear_down),

@@ -109,11 +109,62 @@ static void test_uniform(void **state)
 		assert_in_range(drawn[i], 2000 - 234, 2000 + 234);
 }
 
+/* 8000 draws of one: how often each quarter of the nodes was drawn, the cheapest first. */
+static void draw_quarters(struct fixture *f, unsigned cheaper, unsigned drawn[4])
+{
+	const struct select_rules rules = {.want = 1, .cheaper = cheaper};
+
+	memset(drawn, 0, 4 * sizeof(*drawn));
+	for (uint32_t i = 0; i < NODES; i++)
+		f->candidates[i].price = amount_of(100 + i);
+	for (int round = 0; round < 8000; round++) {
+		assert_int_equal(select_nodes(f->candidates, NODES, &rules, &f->random, f->chosen), 1);
+		drawn[f->chosen[0] / (NODES / 4)]++;
+	}
+}
+
+/* The chance of a quarter is what two draws leave it, 7/16 to 1/16, give or take 6 standard deviations. */
+static void test_cheaper(void **state)
+{
+	unsigned drawn[4];
+
+	draw_quarters(*state, 100, drawn);
+	assert_in_range(drawn[0], 3500 - 267, 3500 + 267);
+	assert_in_range(drawn[1], 2500 - 249, 2500 + 249);
+	assert_in_range(drawn[2], 1500 - 210, 1500 + 210);
+	assert_in_range(drawn[3], 500 - 130, 500 + 130);
+	draw_quarters(*state, 50, drawn);
+	assert_in_range(drawn[0], 2750 - 255, 2750 + 255);
+	assert_in_range(drawn[3], 1250 - 195, 1250 + 195);
+	draw_quarters(*state, 0, drawn);
+	for (int i = 0; i < 4; i++)
+		assert_in_range(drawn[i], 2000 - 233, 2000 + 233);
+}
+
+/* Of equal prices nobody has an advantage, and a cheap node without room wins over nobody. */
+static void test_cheaper_draws_all(void **state)
+{
+	struct fixture *f = *state;
+	struct select_rules rules = {.want = NODES, .room = 1000000, .cheaper = 100};
+	bool seen[NODES] = {false};
+
+	for (uint32_t i = 0; i < NODES; i++)
+		f->candidates[i].price = amount_of(i / 20);
+	assert_int_equal(select_nodes(f->candidates, NODES, &rules, &f->random, f->chosen), NODES - 1);
+	for (uint32_t i = 0; i < NODES - 1; i++) {
+		assert_int_not_equal(f->chosen[i], 0);
+		assert_false(seen[f->chosen[i]]);
+		seen[f->chosen[i]] = true;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_distinct_nodes), cmocka_unit_test(test_room),   cmocka_unit_test(test_networks),
-		cmocka_unit_test(test_excluded),       cmocka_unit_test(test_nobody), cmocka_unit_test(test_uniform),
+		cmocka_unit_test(test_distinct_nodes), cmocka_unit_test(test_room),
+		cmocka_unit_test(test_networks),       cmocka_unit_test(test_excluded),
+		cmocka_unit_test(test_nobody),	       cmocka_unit_test(test_uniform),
+		cmocka_unit_test(test_cheaper),	       cmocka_unit_test(test_cheaper_draws_all),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
