@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +42,7 @@ struct run {
 	uint32_t first; /* number of the first piece */
 	uint32_t most;	/* pieces of this measurement */
 	atomic_uint next;
-	bool as_files;
+	struct drive *drive; /* of the writers under way */
 };
 
 /* The kernel's calls, with the preads counted. */
@@ -61,20 +60,50 @@ static void die(const char *what)
 	exit(1);
 }
 
-struct answer {
-	sem_t come;
-	enum err err;
+static void start_thread(pthread_t *ret, void *(*work)(void *arg), void *arg)
+{
+	if (pthread_create(ret, NULL, work, arg) != 0)
+		die("cannot start a thread");
+}
+
+/*
+ * Writers of the store: each is an upload on its way, as in a daemon, and a few threads drive them all. When a put is
+ * answered, in the committer's thread, its writer goes to the queue of those that may begin the next.
+ */
+struct putter {
+	struct run *run;
+	struct putter *next;
+};
+
+#define DRIVERS 2
+
+struct drive {
+	struct run *run;
+	struct putter writers[WRITERS];
+	unsigned writer_count;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	struct putter *ready;
+	unsigned waiting;  /* drivers */
+	unsigned finished; /* writers */
 };
 
 static void answered(void *arg, enum err err)
 {
-	struct answer *answer = arg;
+	struct putter *putter = arg;
+	struct drive *drive = putter->run->drive;
 
-	answer->err = err;
-	sem_post(&answer->come);
+	if (err != ERR_OK)
+		die("the store cannot commit");
+	pthread_mutex_lock(&drive->lock);
+	putter->next = drive->ready;
+	drive->ready = putter;
+	if (drive->waiting > 0)
+		pthread_cond_signal(&drive->more);
+	pthread_mutex_unlock(&drive->lock);
 }
 
-static void put_piece(struct run *run, uint32_t number, struct answer *answer)
+static void put_piece(struct run *run, uint32_t number, struct putter *putter)
 {
 	struct allocation allocation = pieces_allocation(number, run->len);
 	struct signature signature = {{1}};
@@ -90,10 +119,75 @@ static void put_piece(struct run *run, uint32_t number, struct answer *answer)
 		if (store_put_block(upload, run->content + at, len) != ERR_OK)
 			die("the store cannot write");
 	}
-	store_put_end(upload, &order, &signature, 1, answered, answer);
-	sem_wait(&answer->come);
-	if (answer->err != ERR_OK)
-		die("the store cannot commit");
+	store_put_end(upload, &order, &signature, 1, answered, putter);
+}
+
+/* All that are ready; NULL when every writer has finished. */
+static struct putter *take_ready(struct drive *drive)
+{
+	struct putter *taken;
+
+	pthread_mutex_lock(&drive->lock);
+	while (drive->ready == NULL && drive->finished < drive->writer_count) {
+		drive->waiting++;
+		pthread_cond_wait(&drive->more, &drive->lock);
+		drive->waiting--;
+	}
+	taken = drive->ready;
+	drive->ready = NULL;
+	pthread_mutex_unlock(&drive->lock);
+	return taken;
+}
+
+static void finish(struct drive *drive)
+{
+	pthread_mutex_lock(&drive->lock);
+	if (++drive->finished == drive->writer_count)
+		pthread_cond_broadcast(&drive->more);
+	pthread_mutex_unlock(&drive->lock);
+}
+
+static void *drive_writers(void *arg)
+{
+	struct drive *drive = arg;
+	struct run *run = drive->run;
+	struct putter *putter, *next;
+
+	while ((putter = take_ready(drive)) != NULL) {
+		for (; putter != NULL; putter = next) {
+			uint32_t at = bench_now() < run->until ? atomic_fetch_add(&run->next, 1) : UINT32_MAX;
+
+			next = putter->next;
+			if (at < run->most)
+				put_piece(run, run->first + at, putter);
+			else
+				finish(drive);
+		}
+	}
+	return NULL;
+}
+
+/* Put pieces with so many writers until the time is up, or run->most are on their way. */
+static void put_pieces(struct run *run, unsigned writers)
+{
+	struct drive *drive = memory_new(1, sizeof(*drive));
+	pthread_t threads[DRIVERS];
+
+	*drive = (struct drive){.run = run, .writer_count = writers};
+	pthread_mutex_init(&drive->lock, NULL);
+	pthread_cond_init(&drive->more, NULL);
+	run->drive = drive;
+	for (unsigned i = 0; i < writers; i++) {
+		drive->writers[i] = (struct putter){run, drive->ready};
+		drive->ready = &drive->writers[i];
+	}
+	for (unsigned i = 0; i < DRIVERS; i++)
+		start_thread(&threads[i], drive_writers, drive);
+	for (unsigned i = 0; i < DRIVERS; i++)
+		pthread_join(threads[i], NULL);
+	pthread_cond_destroy(&drive->more);
+	pthread_mutex_destroy(&drive->lock);
+	free(drive);
 }
 
 /* What is done where there is no store: a temporary file, synced, renamed, its directory synced. */
@@ -113,23 +207,17 @@ static void put_file(struct run *run, uint32_t number)
 		die("cannot name a file");
 }
 
-static void *write_pieces(void *arg)
+static void *write_files(void *arg)
 {
 	struct run *run = arg;
-	struct answer answer;
 
-	sem_init(&answer.come, 0, 0);
 	while (bench_now() < run->until) {
-		uint32_t at = atomic_fetch_add(&run->next, 1), number = run->first + at;
+		uint32_t at = atomic_fetch_add(&run->next, 1);
 
 		if (at >= run->most)
 			break;
-		if (run->as_files)
-			put_file(run, number);
-		else
-			put_piece(run, number, &answer);
+		put_file(run, run->first + at);
 	}
-	sem_destroy(&answer.come);
 	return NULL;
 }
 
@@ -141,7 +229,7 @@ static uint32_t written(const struct run *run)
 	return next < run->most ? next : run->most;
 }
 
-/* Pieces per second that so many writers put. */
+/* Pieces per second that so many writers put; files, by a thread for each writer. */
 static double put_rate(struct run *run, unsigned writers, uint32_t first, size_t len, bool as_files)
 {
 	pthread_t threads[WRITERS];
@@ -149,14 +237,15 @@ static double put_rate(struct run *run, unsigned writers, uint32_t first, size_t
 
 	run->first = first;
 	run->len = len;
-	run->as_files = as_files;
 	run->until = start + run->seconds;
 	run->most = (uint32_t)(BYTES_MOST / len < 1u << 26 ? BYTES_MOST / len : 1u << 26);
 	atomic_store(&run->next, 0);
-	for (unsigned i = 0; i < writers; i++) {
-		if (pthread_create(&threads[i], NULL, write_pieces, run) != 0)
-			die("cannot start a thread");
+	if (!as_files) {
+		put_pieces(run, writers);
+		return written(run) / (bench_now() - start);
 	}
+	for (unsigned i = 0; i < writers; i++)
+		start_thread(&threads[i], write_files, run);
 	for (unsigned i = 0; i < writers; i++)
 		pthread_join(threads[i], NULL);
 	return written(run) / (bench_now() - start);
@@ -289,10 +378,8 @@ static double read_rate(struct reading *reading)
 	double start = bench_now();
 
 	atomic_store(&reading->next, 0);
-	for (unsigned i = 0; i < READERS; i++) {
-		if (pthread_create(&threads[i], NULL, read_all, reading) != 0)
-			die("cannot start a thread");
-	}
+	for (unsigned i = 0; i < READERS; i++)
+		start_thread(&threads[i], read_all, reading);
 	for (unsigned i = 0; i < READERS; i++)
 		pthread_join(threads[i], NULL);
 	return GET_PIECES / (bench_now() - start);
@@ -312,21 +399,12 @@ static void shuffle(uint32_t *order, uint32_t count)
 
 static void put_many(struct run *run, uint32_t first, size_t len, uint32_t count)
 {
-	double seconds = run->seconds;
-	uint32_t done = 0;
-
-	while (done < count) {
-		run->seconds = 3600; /* by count, not by time */
-		run->first = first;
-		run->len = len;
-		run->until = bench_now() + run->seconds;
-		run->as_files = false;
-		run->most = count;
-		atomic_store(&run->next, 0);
-		write_pieces(run);
-		done = written(run);
-	}
-	run->seconds = seconds;
+	run->first = first;
+	run->len = len;
+	run->until = bench_now() + 3600; /* by count, not by time */
+	run->most = count;
+	atomic_store(&run->next, 0);
+	put_pieces(run, WRITERS);
 }
 
 /* 64 KiB, cold, against bare preads of a cold file. */
