@@ -16,6 +16,7 @@
 #define SECONDS 900
 #define RECORDS 1000000
 #define BUFFER (1u << 20)
+#define SYNC_EVERY (32u << 20)
 #define ROOM (1u << 20)	   /* bytes of a checkpoint besides the slots, generously */
 #define EDITS_MOST 1000000 /* when more pile up, the scan hurries to its end */
 #define NANOSECONDS 1000000000ull
@@ -24,6 +25,7 @@
 struct stream {
 	int fd;
 	uint64_t at;
+	uint64_t synced; /* bytes */
 	uint8_t *buffer;
 	size_t used;
 	uint32_t crc;
@@ -69,6 +71,11 @@ static void flush(struct checkpointer *checkpointer)
 					      stream->at);
 	stream->at += stream->used;
 	stream->used = 0;
+	/* Not all at the end, where it would hold up everybody's syncs. */
+	if (stream->err == ERR_OK && stream->at - stream->synced >= SYNC_EVERY) {
+		stream->err = seam_sync_file(checkpointer->store->seam, stream->fd);
+		stream->synced = stream->at;
+	}
 }
 
 static void put(struct checkpointer *checkpointer, const void *data, size_t len)
