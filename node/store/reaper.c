@@ -25,11 +25,15 @@ static void unlink_expired(struct store *store, struct segment *segment, const s
 {
 	for (size_t i = 0; i < count; i++) {
 		uint64_t hash = index_hash(store->index, entries[i].satellite, &entries[i].piece);
+		const struct store_key key = {entries[i].satellite, entries[i].piece};
 		struct index_place gone;
 
-		if (entries[i].type == RECORD_PIECE &&
-		    index_remove(store->index, hash, segment->number, entries[i].offset, &gone))
-			segments_bury(store->segments, segment, &gone, entries[i].extent);
+		if (entries[i].type != RECORD_PIECE ||
+		    !index_remove(store->index, hash, segment->number, entries[i].offset, &gone))
+			continue;
+		segments_bury(store->segments, segment, &gone, entries[i].extent);
+		if ((gone.flags & INDEX_BAD) != 0)
+			damage_forget(store, &key);
 	}
 	/* Compaction finds by itself that nothing is left of what it is at. */
 	if (compact_is_at(store->compact, segment) || !segments_drain(store->segments, segment))
