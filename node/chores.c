@@ -113,9 +113,11 @@ static enum err take_sums(struct chore *chore, json_t *result)
 	bool agree = false;
 	enum err err = ERR_OK;
 
-	for (int i = 0; i < LOOKS && err == ERR_OK && !agree && !must_stop(chore); i++) {
+	for (int i = 0; i < LOOKS && err == ERR_OK && !agree; i++) {
 		if (i > 0)
 			rest(chore, SECOND / 2);
+		if (must_stop(chore))
+			return ERR_CANCELLED;
 		err = compare_sums(chore->store, &agree);
 	}
 	if (err == ERR_OK)
@@ -151,7 +153,8 @@ static enum err walk(struct chore *chore, struct store_check *check, struct stor
 		err = store_check_step(check, &budget, &more);
 		store_checked(check, ret);
 		tell(chore, ret->bytes, ret->total, check_json(ret));
-		keep_pace(chore, limit - budget, began);
+		if (more)
+			keep_pace(chore, limit - budget, began);
 	}
 	if (err != ERR_OK)
 		snprintf(chore->why, sizeof(chore->why), "the disk does not answer: %s", err_text(err));
@@ -173,7 +176,7 @@ static enum err run_check(struct chore *chore)
 		return err;
 	result = check_json(&checked);
 	err = take_sums(chore, result);
-	tell(chore, checked.bytes, checked.total, result);
+	tell(chore, checked.bytes, checked.total, result); /* when it was stopped, without a word on the sums */
 	return err;
 }
 
