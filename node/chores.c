@@ -240,9 +240,12 @@ static enum err restore_of(struct chore *chore, uint16_t satellite, uint64_t sin
 	if (err != ERR_OK)
 		return err;
 	while (!atomic_load(&restored.come)) {
+		uint64_t began = clock_monotonic();
+
 		if (must_stop(chore) && store_collect_forget(chore->store, &restored))
 			return ERR_CANCELLED;
 		(void)store_upkeep_step(chore->store, "collect");
+		keep_pace(chore, 0, began);
 	}
 	sum->moved_pieces += restored.result.moved_pieces;
 	sum->moved_bytes += restored.result.moved_bytes;
