@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "common/random.h"
+#include "payments/rules.h"
 #include "satellite/storage.h"
 
 void audits_batch_init(struct audit_batch *batch, const struct address *node, uint32_t room)
@@ -24,9 +26,20 @@ void audits_batch_free(struct audit_batch *batch)
 	batch->count = batch->room = 0;
 }
 
+/* Pieces that the node must be able to prove. From its expiry on it need not, and its clock may be ahead of ours. */
+#define AUDITED                                                                                                       \
+	"node = $node AND lost = 0 AND NOT EXISTS (SELECT 1 FROM segments s JOIN objects o ON o.version = s.version " \
+	"WHERE s.segment = pieces.segment AND o.expires > 0 AND o.expires <= $now)"
+
 static void bind_node(struct query *q, const struct address *node)
 {
 	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+}
+
+static void bind_audited(struct query *q, const struct address *node)
+{
+	bind_node(q, node);
+	query_int(q, "now", clock_wall() + 2 * RULES_SKEW);
 }
 
 /* Columns: piece, root, size. */
@@ -43,12 +56,12 @@ static enum err read_piece(struct query *q, struct audited_piece *ret)
 enum err audits_next_pieces(struct database *db, struct audit_batch *batch, const struct bytes32 *after,
 			    uint8_t samples)
 {
-	struct query *q = database_query(db, "SELECT piece, root, size FROM pieces WHERE node = $node AND lost = 0 AND "
+	struct query *q = database_query(db, "SELECT piece, root, size FROM pieces WHERE " AUDITED " AND "
 					     "piece > $after ORDER BY piece LIMIT $limit");
 	bool row;
 	enum err err;
 
-	bind_node(q, &batch->node);
+	bind_audited(q, &batch->node);
 	query_bytes(q, "after", after == NULL ? bytes_of("", 0) : bytes_of(after->b, sizeof(after->b)));
 	query_int(q, "limit", batch->room);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
@@ -64,12 +77,10 @@ enum err audits_next_pieces(struct database *db, struct audit_batch *batch, cons
 
 enum err audits_holdings(struct database *db, const struct address *node, uint64_t *ret_pieces, uint64_t *ret_bytes)
 {
-	struct query *q =
-		database_query(db, "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM pieces WHERE node = $node AND "
-				   "lost = 0");
+	struct query *q = database_query(db, "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM pieces WHERE " AUDITED);
 	enum err err;
 
-	bind_node(q, node);
+	bind_audited(q, node);
 	err = query_one(q);
 	if (err != ERR_OK)
 		return err;
@@ -89,14 +100,13 @@ struct draw {
 static enum err take_drawn(struct database *db, struct draw *draw)
 {
 	struct audit_batch *batch = draw->batch;
-	struct query *q = database_query(db, "SELECT piece, root, size FROM pieces WHERE node = $node AND lost = 0 "
-					     "ORDER BY piece");
+	struct query *q = database_query(db, "SELECT piece, root, size FROM pieces WHERE " AUDITED " ORDER BY piece");
 	uint64_t end = 0;
 	uint32_t at = 0;
 	bool row;
 	enum err err;
 
-	bind_node(q, &batch->node);
+	bind_audited(q, &batch->node);
 	for (err = query_step(q, &row); err == ERR_OK && row && at < draw->count; err = query_step(q, &row)) {
 		uint32_t hits = 0;
 

@@ -296,6 +296,27 @@ static void test_deleted_meanwhile(void **state)
 	audits_batch_free(&batch);
 }
 
+/* An expired piece need not be there any more, nor one that expires by a clock that is a little ahead. */
+static void test_expired(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+	uint64_t pieces, bytes;
+
+	office_execute(&f->office,
+		       "UPDATE objects SET expires = 1000 WHERE version = (SELECT MIN(version) FROM objects)");
+	audits_batch_init(&batch, key_address(f->farm.node), OBJECTS);
+	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
+	assert_int_equal(batch.count, OBJECTS - 1);
+	assert_int_equal(audits_holdings(f->office.desk->db, &batch.node, &pieces, &bytes), ERR_OK);
+	assert_int_equal(pieces, OBJECTS - 1);
+	audits_batch_free(&batch);
+	audits_batch_init(&batch, key_address(f->farm.node), OBJECTS);
+	assert_int_equal(audits_draw_pieces(f->office.desk->db, &batch, OBJECTS), ERR_OK);
+	assert_true(batch.count < OBJECTS);
+	audits_batch_free(&batch);
+}
+
 static void test_whole_sample(void **state)
 {
 	struct fixture *f = *state;
@@ -428,6 +449,7 @@ int main(void)
 		TEST(test_unreachable),
 		TEST(test_impostor),
 		TEST(test_deleted_meanwhile),
+		TEST(test_expired),
 		TEST(test_whole_sample),
 		TEST(test_leased),
 		TEST(test_deletion),
