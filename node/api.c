@@ -76,6 +76,24 @@ static json_t *json_all_orders(struct books *books)
 	return json;
 }
 
+static json_t *json_sum(const struct holdings_sum *sum)
+{
+	return json_pack("{s:I, s:I}", "pieces", (json_int_t)sum->pieces, "bytes", (json_int_t)sum->bytes);
+}
+
+/* What the satellite counts as stored here, against the store; null until it has signed a day. */
+static json_t *json_holdings(struct books *books, const struct address *satellite)
+{
+	struct holdings h;
+
+	if (!books_holdings(books, satellite, &h))
+		return json_null();
+	return json_pack("{s:I, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:I}", "day", (json_int_t)h.day, "agrees",
+			 holdings_agree(&h), "whole", h.whole, "alike", json_sum(&h.alike), "unlisted",
+			 json_sum(&h.unlisted), "ended", json_sum(&h.ended), "absent", json_sum(&h.absent),
+			 "other_size", (json_int_t)h.other_size, "other_time", (json_int_t)h.other_time);
+}
+
 static json_t *json_satellite(const struct api *api, const struct satellite *s)
 {
 	struct checkin_state state;
@@ -93,6 +111,7 @@ static json_t *json_satellite(const struct api *api, const struct satellite *s)
 	json_object_set_new(json, "status", json_u64(state.status));
 	json_object_set_new(json, "reason", json_string(state.reason));
 	json_object_set_new(json, "orders", json_orders(api->sources.books, &s->address));
+	json_object_set_new(json, "holdings", json_holdings(api->sources.books, &s->address));
 	return json;
 }
 

@@ -1,6 +1,7 @@
 /* Jobs for a pool of one thread, so that they never meet. */
 #include "node/books.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -13,12 +14,22 @@
 #define TRIM_SECONDS 3600
 #define TRIM_AFTER (RULES_GRACE + 24 * 3600) /* when an entry of the log can be of no use any more, seconds */
 
+/* How a satellite's count compared with the store. */
+struct compared {
+	struct address satellite;
+	struct holdings holdings;
+};
+
 struct books {
 	struct loop *loop;
 	const struct parts *parts;
 	struct ledger *ledger;
 	struct papers *papers;
 	struct overdue *overdue;
+	pthread_mutex_t lock; /* guards what was compared */
+	struct compared *compared;
+	size_t compared_count;
+	size_t compared_room;
 	struct pool *pool;
 	struct event *timer;
 	uint64_t interval;   /* between settlements, seconds; 0: on demand only */
@@ -140,6 +151,63 @@ static void log_papers(const struct clerk_outcome *o)
 			  o->accepted, o->refused);
 }
 
+static struct compared *find_compared(struct books *books, const struct address *satellite)
+{
+	for (size_t i = 0; i < books->compared_count; i++)
+		if (address_equal(&books->compared[i].satellite, satellite))
+			return &books->compared[i];
+	return NULL;
+}
+
+bool books_holdings(struct books *books, const struct address *satellite, struct holdings *ret)
+{
+	const struct compared *found;
+
+	pthread_mutex_lock(&books->lock);
+	found = find_compared(books, satellite);
+	if (found != NULL)
+		*ret = found->holdings;
+	pthread_mutex_unlock(&books->lock);
+	return found != NULL;
+}
+
+static void keep_holdings(struct books *books, const struct address *satellite, const struct holdings *holdings)
+{
+	struct compared *place;
+
+	pthread_mutex_lock(&books->lock);
+	place = find_compared(books, satellite);
+	if (place == NULL) {
+		books->compared = memory_grow(books->compared, &books->compared_room, books->compared_count + 1,
+					      sizeof(*books->compared));
+		place = &books->compared[books->compared_count++];
+	}
+	*place = (struct compared){*satellite, *holdings};
+	pthread_mutex_unlock(&books->lock);
+}
+
+/* Whenever a day was signed, and once after the start. */
+static void compare_holdings(struct books *books, const struct clerk_outcome *papers)
+{
+	const struct address *satellite = &papers->satellite.address;
+	char address[KEY_ADDRESS_TEXT];
+	struct holdings h;
+
+	if (papers->days == 0 && books_holdings(books, satellite, &h))
+		return;
+	if (holdings_compare(books->papers, books->parts->store, satellite, &h) != ERR_OK)
+		return; /* nothing is signed yet; what ails the store is told by others */
+	keep_holdings(books, satellite, &h);
+	address_to_text(satellite, address);
+	log_event(holdings_agree(&h) ? LOG_INFO : LOG_WARN, holdings_agree(&h) ? "holdings" : "holdings_differ",
+		  "satellite=%s day=%u alike=%llu unlisted=%llu unlisted_bytes=%llu ended=%llu absent=%llu "
+		  "other_size=%llu other_time=%llu",
+		  address, h.day, (unsigned long long)h.alike.pieces, (unsigned long long)h.unlisted.pieces,
+		  (unsigned long long)h.unlisted.bytes, (unsigned long long)h.ended.pieces,
+		  (unsigned long long)h.absent.pieces, (unsigned long long)h.other_size,
+		  (unsigned long long)h.other_time);
+}
+
 /* One that is not pinned yet has allocated nothing and signed nothing. */
 static void settle_with(struct books *books, const struct satellite *satellite, struct books_outcome *ret)
 {
@@ -150,6 +218,7 @@ static void settle_with(struct books *books, const struct satellite *satellite, 
 	log_outcome(&ret->orders);
 	clerk_run(books->papers, books->parts->key, satellite, &books->stop, &ret->papers);
 	log_papers(&ret->papers);
+	compare_holdings(books, &ret->papers);
 }
 
 static void work_settle(void *arg)
@@ -230,6 +299,7 @@ enum err books_open(struct loop *loop, const char *dir, const struct parts *part
 	books->loop = loop;
 	books->parts = parts;
 	books->overdue = overdue_new();
+	pthread_mutex_init(&books->lock, NULL);
 	books->pool = pool_new(1, "books");
 	books->settled_at = clock_wall();
 	books->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, books);
@@ -249,6 +319,8 @@ void books_close(struct books *books)
 	ledger_close(books->ledger);
 	papers_close(books->papers);
 	overdue_free(books->overdue);
+	pthread_mutex_destroy(&books->lock);
+	free(books->compared);
 	free(books);
 }
 

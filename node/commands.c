@@ -82,6 +82,20 @@ static uint64_t number_of(const json_t *json, const char *name)
 	return (uint64_t)json_integer_value(json_object_get(json, name));
 }
 
+/* Where the satellite's count of what is stored here costs pay. */
+static void print_holdings(const json_t *holdings)
+{
+	const json_t *unlisted = json_object_get(holdings, "unlisted");
+	char size[16];
+
+	if (holdings == NULL || !json_is_false(json_object_get(holdings, "agrees")))
+		return;
+	printf("           WARNING: of what is stored here it does not count %" PRIu64 " pieces (%s), and %" PRIu64
+	       " otherwise\n",
+	       number_of(unlisted, "pieces"), option_print_size(number_of(unlisted, "bytes"), size),
+	       number_of(holdings, "other_size") + number_of(holdings, "other_time"));
+}
+
 static void print_satellite(const json_t *json)
 {
 	bool connected = json_is_true(json_object_get(json, "connected"));
@@ -97,6 +111,7 @@ static void print_satellite(const json_t *json)
 	       when);
 	if (text_of(json, "reason")[0] != '\0')
 		printf("           %s\n", text_of(json, "reason"));
+	print_holdings(json_object_get(json, "holdings"));
 }
 
 /* Orders that wait for too long, in words; nothing when all is as it should be. */
