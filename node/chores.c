@@ -252,6 +252,12 @@ static enum err restore_of(struct chore *chore, uint16_t satellite, uint64_t sin
 	return restored.err;
 }
 
+static json_t *restore_json(const struct store_collected *sum)
+{
+	return json_pack("{s:I, s:I}", "pieces", (json_int_t)sum->moved_pieces, "bytes",
+			 (json_int_t)sum->moved_bytes);
+}
+
 static enum err run_restore(struct chore *chore)
 {
 	uint64_t now = clock_wall(), since = now > chore->options.within ? now - chore->options.within : 0;
@@ -262,11 +268,10 @@ static enum err run_restore(struct chore *chore)
 	enum err err = ERR_OK;
 
 	store_space(chore->store, &space);
+	tell(chore, 0, space.trash, restore_json(&sum));
 	for (size_t i = 0; err == ERR_OK && i < count; i++) {
 		err = restore_of(chore, (uint16_t)i, since, &sum);
-		tell(chore, sum.moved_bytes, space.trash,
-		     json_pack("{s:I, s:I}", "pieces", (json_int_t)sum.moved_pieces, "bytes",
-			       (json_int_t)sum.moved_bytes));
+		tell(chore, sum.moved_bytes, space.trash, restore_json(&sum));
 	}
 	free(satellites);
 	if (err != ERR_OK)

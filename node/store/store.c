@@ -166,6 +166,9 @@ static enum err load_super(struct store *store, char why[STORE_MESSAGE])
 
 	if (err == ERR_UNSUPPORTED)
 		return fail(err, why, "the store in %.180s is of a newer version", store->dir);
+	if (err == ERR_CORRUPT)
+		return fail(err, why, "both copies in %.120s/SUPER are damaged, and without one no piece can be read",
+			    store->dir);
 	if (err != ERR_OK)
 		return fail(err, why, "%.180s/SUPER cannot be read: %s", store->dir, err_text(err));
 	store->secret = store->super.secret;
@@ -218,6 +221,15 @@ static enum err sync_directories(struct store *store, const char *dir)
 	return err;
 }
 
+/* All in it can be made anew, so an owner may have deleted it. Without it a store works, but starts slowly. */
+static void make_index_directory(const struct store *store)
+{
+	char path[SEGMENT_PATH];
+
+	snprintf(path, sizeof(path), "%s/index", store->dir);
+	(void)!seam_make_directory(store->seam, path);
+}
+
 /* What was found must be on stable storage before anything is built on it, and SUPER must say that we are at it. */
 static void settle_recovery(struct store *store, const char *dir, bool clean)
 {
@@ -245,6 +257,7 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	if (err != ERR_OK)
 		return err;
 	make_parts(store);
+	make_index_directory(store);
 	clean = store->super.clean;
 	err = recovery_read(store, clean, &found, why);
 	if (err != ERR_OK)

@@ -152,6 +152,16 @@ def test_stats_compact_and_rebuild(net):
     stopped = store(node, "stats")["space"]
     assert stopped["pieces"] == 1 and stopped["dead"] < running["space"]["dead"]
     assert store(node, "check")["result"]["sums_agree"] is True
+    assert store(node, "restore")["result"] == {"pieces": 0, "bytes": 0}
+    # An owner who deletes all that can be made anew gets it anew.
+    shutil.rmtree(node.dir / "store" / "index")
+    assert store(node, "check")["result"]["sums_agree"] is True
+    assert list((node.dir / "store" / "index").glob("checkpoint-*"))
+    for at in (10, 65536 + 10):
+        flip(node.dir / "store" / "SUPER", at)
+    assert "both copies" in store_refused(node, "check")[1]
+    for at in (10, 65536 + 10):
+        flip(node.dir / "store" / "SUPER", at)
     node.start()
     assert net.access.get("granary://bucket/11") == data + bytes([11])
 
