@@ -68,8 +68,9 @@ def test_damage_is_told_and_nothing_else_is_hurt(net):
     damage = node.json("status")["damage"]
     assert damage == {"pieces": 1, "bytes": size, "untold": 0}
     assert "1 pieces damaged on disk" in node.command("status")
-    assert "event=pieces_damaged found=1" in node.log() and "event=losses_told" in node.log()
-    assert "event=pieces_lost" in net.satellite.log()
+    wait_until("the log says so", lambda: "event=pieces_damaged found=1" in node.log())
+    wait_until("the log says so", lambda: "event=losses_told" in node.log())
+    wait_until("the log says so", lambda: "event=pieces_lost" in net.satellite.log())
     assert net.access.get("granary://bucket/two") == two
     node.restart()
     net.wait_online(1)
