@@ -331,6 +331,8 @@ static const struct field msg_account_list[] = {
 	FIELD(msg_account, byte_seconds, FIELD_U128),
 	FIELD(msg_account, storage_quota, FIELD_U64),
 	FIELD(msg_account, egress_quota, FIELD_U64),
+	FIELD(msg_account, charge_storage, FIELD_U64),
+	FIELD(msg_account, charge_egress, FIELD_U64),
 };
 
 #define ROW(type, name, of) \
@@ -408,7 +410,7 @@ static const struct message_spec table[] = {
 	ROW(MSG_SEGMENT, "SEGMENT", msg_segment),
 	ROW_MAX(MSG_REMOVE_OBJECT, "REMOVE_OBJECT", msg_get_object, 2200),
 	ROW_EMPTY(MSG_ASK_ACCOUNT, "ASK_ACCOUNT"),
-	ROW_MAX(MSG_ACCOUNT, "ACCOUNT", msg_account, 128),
+	ROW_MAX(MSG_ACCOUNT, "ACCOUNT", msg_account, 144),
 };
 
 const struct message_spec *message_table(size_t *ret_count)

@@ -501,6 +501,8 @@ struct msg_account {
 	uint128 byte_seconds;
 	uint64_t storage_quota; /* 0: none */
 	uint64_t egress_quota;
+	uint64_t charge_storage; /* base units per TB stored for a month */
+	uint64_t charge_egress;	 /* base units per TB */
 };
 
 struct message {

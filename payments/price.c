@@ -95,6 +95,20 @@ enum err prices_check_charges(const struct prices *pays, const struct charges *c
 	return ERR_RANGE;
 }
 
+struct charged charges_of(const struct charges *charges, struct byte_seconds stored, uint64_t egress, uint64_t start)
+{
+	const struct amount most = amount_of(UINT64_MAX);
+	struct charged charged;
+
+	if (tally_storage(stored, charges->storage, start, &charged.storage) != ERR_OK)
+		charged.storage = most;
+	if (tally_traffic(egress, charges->egress, &charged.egress) != ERR_OK)
+		charged.egress = most;
+	if (amount_add(charged.storage, charged.egress, &charged.total) != ERR_OK)
+		charged.total = most;
+	return charged;
+}
+
 enum refusal payee_check(const struct payee *payee, const struct signature *signature, const struct domain *domain,
 			 const struct address *node)
 {

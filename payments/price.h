@@ -48,6 +48,15 @@ struct charges {
 enum err prices_check_charges(const struct prices *pays, const struct charges *charges,
 			      const char **ret_name) WARN_UNUSED;
 
+/* What a client is charged for what it used in the month that starts at `start`, each rounded down. Sums that do not
+ * fit are the most that an amount can be: clients are told of them, nothing is paid by them. */
+struct charged {
+	struct amount storage;
+	struct amount egress;
+	struct amount total;
+};
+struct charged charges_of(const struct charges *charges, struct byte_seconds stored, uint64_t egress, uint64_t start);
+
 /* A payout address: REFUSAL_NODE unless it is of this node, REFUSAL_HIGH_S or REFUSAL_SIGNATURE unless that signed
  * it. */
 enum refusal payee_check(const struct payee *payee, const struct signature *signature, const struct domain *domain,

@@ -9,17 +9,19 @@
 
 static json_t *usage_json(const struct customer_usage *usage)
 {
-	char address[KEY_ADDRESS_TEXT];
+	char address[KEY_ADDRESS_TEXT], storage[AMOUNT_TEXT], egress[AMOUNT_TEXT], total[AMOUNT_TEXT];
 
 	address_to_text(&usage->client, address);
-	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "client", address, "objects",
-			 (json_int_t)usage->objects, "segments", (json_int_t)usage->segments, "stored",
-			 (json_int_t)usage->stored, "uploading", (json_int_t)usage->uploading, "reserved",
-			 (json_int_t)usage->reserved, "byte_hours",
-			 (json_int_t)(byte_seconds_value(usage->byte_seconds) / 3600), "egress",
-			 (json_int_t)usage->egress, "allocated", (json_int_t)usage->allocated, "downloads",
-			 (json_int_t)usage->downloads, "storage_quota", (json_int_t)usage->storage_quota,
-			 "egress_quota", (json_int_t)usage->egress_quota);
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "client", address,
+		"objects", (json_int_t)usage->objects, "segments", (json_int_t)usage->segments, "stored",
+		(json_int_t)usage->stored, "uploading", (json_int_t)usage->uploading, "reserved",
+		(json_int_t)usage->reserved, "byte_hours", (json_int_t)(byte_seconds_value(usage->byte_seconds) / 3600),
+		"egress", (json_int_t)usage->egress, "allocated", (json_int_t)usage->allocated, "downloads",
+		(json_int_t)usage->downloads, "storage_quota", (json_int_t)usage->storage_quota, "egress_quota",
+		(json_int_t)usage->egress_quota, "charged_storage", amount_print(usage->charged.storage, storage),
+		"charged_egress", amount_print(usage->charged.egress, egress), "charged",
+		amount_print(usage->charged.total, total));
 }
 
 static enum err add_client(const struct customer_usage *usage, void *arg)
@@ -40,16 +42,18 @@ static void print_clients(json_t *clients)
 	json_t *client;
 	size_t i;
 
-	printf("%-42s %9s %10s %10s %14s %10s %10s\n", "client", "objects", "stored", "quota", "GB hours", "egress",
-	       "quota");
+	printf("%-42s %9s %10s %10s %14s %10s %10s %14s\n", "client", "objects", "stored", "quota", "GB hours",
+	       "egress", "quota", "charged");
 	json_array_foreach(clients, i, client) {
 		char stored[16], storage[16], egress[16], traffic[16];
 
-		printf("%-42s %9lld %10s %10s %14.3f %10s %10s\n", json_string_value(json_object_get(client, "client")),
+		printf("%-42s %9lld %10s %10s %14.3f %10s %10s %14s\n",
+		       json_string_value(json_object_get(client, "client")),
 		       (long long)json_integer_value(json_object_get(client, "objects")),
 		       size_of(client, "stored", NULL, stored), size_of(client, "storage_quota", "none", storage),
 		       (double)json_integer_value(json_object_get(client, "byte_hours")) / 1e9,
-		       size_of(client, "egress", NULL, egress), size_of(client, "egress_quota", "none", traffic));
+		       size_of(client, "egress", NULL, egress), size_of(client, "egress_quota", "none", traffic),
+		       json_string_value(json_object_get(client, "charged")));
 	}
 }
 

@@ -292,6 +292,7 @@ enum err customers_usage(struct database *db, const struct settings *settings, c
 	usage.uploading = quotas.stored > usage.stored ? quotas.stored - usage.stored : 0;
 	usage.storage_quota = quotas.storage;
 	usage.egress_quota = quotas.egress;
+	usage.charged = charges_of(&settings->charges, usage.byte_seconds, usage.egress, usage.from);
 	*ret = usage;
 	return ERR_OK;
 }
@@ -332,6 +333,8 @@ enum err customers_answer(struct work *work)
 		.byte_seconds = byte_seconds_value(usage->byte_seconds),
 		.storage_quota = usage->storage_quota,
 		.egress_quota = usage->egress_quota,
+		.charge_storage = amount_units(work->desk->settings->charges.storage),
+		.charge_egress = amount_units(work->desk->settings->charges.egress),
 	};
 	reply_add(work->reply, &answer);
 	return ERR_OK;

@@ -12,7 +12,7 @@
 #define GRANARY_SATELLITE_CUSTOMERS_H
 
 #include "common/amount.h"
-#include "payments/typed.h"
+#include "payments/price.h"
 #include "satellite/desk.h"
 
 #define CUSTOMERS_DEFAULT UINT64_MAX
@@ -48,6 +48,7 @@ struct customer_usage {
 	struct byte_seconds byte_seconds; /* this month */
 	uint64_t storage_quota;		  /* 0: none, as the next */
 	uint64_t egress_quota;		  /* a month */
+	struct charged charged;		  /* this month, by the charges of now */
 };
 /* ERR_NOT_FOUND for a client that is not enrolled. Several queries: inside a view or a transaction. */
 enum err customers_usage(struct database *db, const struct settings *settings, const struct address *client,

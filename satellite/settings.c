@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "payments/price.h"
-
 static struct amount price(const struct options *options, const char *name, struct amount fallback)
 {
 	return option_given(options, name) ? amount_of(option_int(options, name)) : fallback;
@@ -20,6 +18,7 @@ static enum err read_prices(const struct options *options, struct settings *sett
 	unsigned surge = (unsigned)option_int(options, "surge");
 	const char *name;
 
+	settings->charges = charges;
 	prices->storage = price(options, "price-storage", prices_default.storage);
 	prices->egress = price(options, "price-egress", prices_default.egress);
 	prices->audit = price(options, "price-audit", prices_default.audit);

@@ -8,6 +8,7 @@
 #include "common/listener.h"
 #include "common/options.h"
 #include "payments/held.h"
+#include "payments/price.h"
 #include "payments/typed.h"
 #include "satellite/redundancy.h"
 
@@ -19,6 +20,7 @@ struct settings {
 	struct domain domain;	      /* of everything that is signed */
 	struct redundancy redundancy; /* of new objects */
 	struct prices prices; /* that nodes are paid, surge included */
+	struct charges charges; /* to clients */
 	struct held_schedule held;
 	unsigned prefer_cheaper;      /* percent of draws in which the cheaper of two nodes wins */
 	struct amount minimum_payout; /* below it, what a payee is owed rolls over */

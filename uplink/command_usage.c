@@ -3,9 +3,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "payments/price.h"
 #include "uplink/client.h"
 #include "uplink/commands.h"
 #include "uplink/metadata.h"
+
+#define LAST_SECOND UINT64_C(253402300799) /* of the year 9999 */
 
 struct asking {
 	struct client *client;
@@ -16,10 +19,30 @@ static bool on_account(const struct message *message, enum err err, const char *
 {
 	struct asking *asking = arg;
 
-	if (message != NULL)
+	if (message != NULL) {
 		asking->account = message->account;
+		if (asking->account.from > asking->account.until || asking->account.until > LAST_SECOND) {
+			err = ERR_PROTOCOL;
+			why = "the satellite names a month that cannot be";
+		}
+	}
 	client_finish(asking->client, err, why);
 	return false;
+}
+
+/* What the month has come to, by what the satellite charges now. */
+static struct charged charged_of(const struct msg_account *a)
+{
+	const struct charges charges = {amount_of(a->charge_storage), amount_of(a->charge_egress)};
+
+	return charges_of(&charges, byte_seconds_from(a->byte_seconds), a->egress, month_start(a->from));
+}
+
+static void add_amount(json_t *json, const char *name, struct amount amount)
+{
+	char text[AMOUNT_TEXT];
+
+	json_object_set_new(json, name, json_string(amount_print(amount, text)));
 }
 
 static void print_json(const struct msg_account *a)
@@ -31,7 +54,13 @@ static void print_json(const struct msg_account *a)
 				 (json_int_t)(a->byte_seconds / 3600), "egress", (json_int_t)a->egress, "allocated",
 				 (json_int_t)a->allocated, "downloads", (json_int_t)a->downloads, "storage_quota",
 				 (json_int_t)a->storage_quota, "egress_quota", (json_int_t)a->egress_quota);
+	struct charged charged = charged_of(a);
 
+	add_amount(json, "charge_storage", amount_of(a->charge_storage));
+	add_amount(json, "charge_egress", amount_of(a->charge_egress));
+	add_amount(json, "charged_storage", charged.storage);
+	add_amount(json, "charged_egress", charged.egress);
+	add_amount(json, "charged", charged.total);
 	json_dumpf(json, stdout, JSON_INDENT(2));
 	printf("\n");
 	json_decref(json);
@@ -48,6 +77,17 @@ static void print_line(const char *name, uint64_t bytes, uint64_t quota)
 	printf("\n");
 }
 
+static void print_charged(const struct msg_account *a)
+{
+	struct charged charged = charged_of(a);
+	char total[AMOUNT_TEXT], storage[AMOUNT_TEXT], egress[AMOUNT_TEXT];
+
+	printf("%-12s %s tokens: %s for storage, %s for downloads\n", "charged", amount_print(charged.total, total),
+	       amount_print(charged.storage, storage), amount_print(charged.egress, egress));
+	printf("%-12s at %s a TB stored for a month, ", "", amount_print(amount_of(a->charge_storage), storage));
+	printf("%s a TB downloaded\n", amount_print(amount_of(a->charge_egress), egress));
+}
+
 static void print_account(const struct msg_account *a)
 {
 	char from[32], until[32];
@@ -61,6 +101,7 @@ static void print_account(const struct msg_account *a)
 	print_line("downloaded", a->egress, a->egress_quota);
 	if (a->allocated > 0)
 		print_line("allocated", a->allocated, 0);
+	print_charged(a);
 }
 
 int command_usage(struct options *options)

@@ -120,11 +120,12 @@ static const struct command commands[] = {
 	 .max_arguments = 1,
 	 .run = command_stat},
 	{.name = "usage",
-	 .help = "Print what is kept and was downloaded this month, and the quotas.",
+	 .help = "Print what is kept and was downloaded this month, what that costs, and the quotas.",
 	 .arguments = "",
 	 .details = "Everything is counted in bytes of pieces, which are more than those of files by the redundancy. "
 		    "What is stored counts from an object's commit to its removal; downloads count when the nodes "
-		    "have settled them, within hours.",
+		    "have settled them, within hours. What is charged is reckoned here, from these and from what "
+		    "the satellite says it charges; nothing is taken from anyone by this.",
 	 .options = COMMON " json",
 	 .min_arguments = 0,
 	 .max_arguments = 0,

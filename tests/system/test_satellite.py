@@ -135,6 +135,8 @@ def test_usage_and_quotas(shared_network):
     assert usage["objects"] == 1 and usage["segments"] == 1
     assert usage["stored"] >= 300_000 * 6 // 4  # six pieces of a quarter each
     assert usage["storage_quota"] == usage["egress_quota"] == 0
+    assert (usage["charge_storage"], usage["charge_egress"]) == ("4.00000000", "7.00000000")
+    assert usage["charged"] == usage["charged_storage"]  # nothing was downloaded
     mine = [c for c in satellite.json("clients")["clients"] if c["stored"] == usage["stored"]]
     assert len(mine) == 1 and mine[0]["client"] in before
     address = mine[0]["client"]
@@ -151,6 +153,13 @@ def test_usage_and_quotas(shared_network):
     shown = satellite.json("quota", address, "--egress", "0")
     assert shown["egress_quota"] == 0 and shown["objects"] == 2
     assert len(client.get("granary://metered/b")) == 300_000
+    for node in shared_network.nodes:
+        node.command("settle")
+    usage = json.loads(client.run("usage", "--json"))
+    assert usage["egress"] >= 300_000
+    assert float(usage["charged_egress"]) == pytest.approx(usage["egress"] * 7 / 10**12, abs=1e-8)
+    mine = [c for c in satellite.json("clients")["clients"] if c["client"] == address]
+    assert mine[0]["charged_egress"] == usage["charged_egress"]
     assert "GB hours" in client.run("usage") and "metered" not in satellite.command("clients")
     for words in (["nobody", "--storage", "1"], [address], [address, "--storage", "much"]):
         with pytest.raises(CommandFailed) as refused:

@@ -14,6 +14,7 @@
 #include "uplink/segment.h"
 
 #define GB UINT64_C(1000000000)
+#define TB (1000 * GB)
 #define PLAIN 100000
 
 static struct bytes path_of(const char *text)
@@ -260,6 +261,7 @@ static void test_egress_quota(void **state)
 	assert_int_equal(get_segment(office, &version), REFUSAL_NONE);
 	assert_int_equal(office_number(office, "SELECT COUNT(*) FROM client_issued"), 0);
 	office->settings.client_egress = 9999;
+	office->settings.charges = (struct charges){amount_of(3), amount_of(5 * TB)};
 	assert_int_equal(get_segment(office, &version), REFUSAL_NONE);
 	assert_int_equal(get_segment(office, &version), REFUSAL_NONE);
 	assert_int_equal(get_segment(office, &version), REFUSAL_QUOTA);
@@ -273,6 +275,9 @@ static void test_egress_quota(void **state)
 	told = account(office);
 	assert_int_equal(told.allocated, 6500);
 	assert_int_equal(told.egress, 1500);
+	assert_int_equal(told.charge_storage, 3);
+	assert_int_equal(told.charge_egress, 5 * TB);
+	assert_int_equal(amount_units(usage_at(office, clock_wall()).charged.egress), 1500 * 5);
 	assert_int_equal(told.downloads, 1);
 	assert_int_equal(get_segment(office, &version), REFUSAL_QUOTA);
 	/* What was not ordered before the allocations lapsed is free again. */

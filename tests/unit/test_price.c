@@ -175,6 +175,27 @@ static void test_charges(void **state)
 	assert_string_equal(name, "storage");
 }
 
+/* A client's month: rounded down by line, and the most that fits instead of a sum that does not. */
+static void test_charged(void **state)
+{
+	const struct charges charges = {amount_of(400000000), amount_of(700000000)};
+	const struct charges dear = {amount_of(UINT64_MAX), amount_of(UINT64_MAX)};
+	const uint64_t january = 1767225600, days = 31;
+	const uint128 month = (uint128)1000000000000 * days * 86400;
+	struct charged charged = charges_of(&charges, byte_seconds_from(month), 1000000000000, january);
+
+	(void)state;
+	assert_int_equal(amount_units(charged.storage), 400000000);
+	assert_int_equal(amount_units(charged.egress), 700000000);
+	assert_int_equal(amount_units(charged.total), 1100000000);
+	charged = charges_of(&charges, byte_seconds_from(month - 1), 999999999999, january);
+	assert_int_equal(amount_units(charged.total), 399999999 + 699999999);
+	charged = charges_of(&dear, byte_seconds_from(month), 1000000000001, january);
+	assert_true(amount_units(charged.storage) == UINT64_MAX);
+	assert_true(amount_units(charged.egress) == UINT64_MAX);
+	assert_true(amount_units(charged.total) == UINT64_MAX);
+}
+
 static void test_payee_check(void **state)
 {
 	struct payee payee = {.node = *key_address(*state), .payee = {{1}}, .from = 5};
@@ -219,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_paid),
 		cmocka_unit_test(test_surge),
 		cmocka_unit_test(test_charges),
+		cmocka_unit_test(test_charged),
 		cmocka_unit_test(test_payee_check),
 		cmocka_unit_test(test_payee_of_month),
 	};

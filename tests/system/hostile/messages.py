@@ -81,7 +81,8 @@ MESSAGES = {
     806: ("REMOVE_OBJECT", "bucket:text path:blob"),
     808: ("ASK_ACCOUNT", ""),
     810: ("ACCOUNT", "from:u64 until:u64 objects:u64 segments:u64 stored:u64 uploading:u64 reserved:u64"
-                     " egress:u64 allocated:u64 downloads:u64 byte_seconds:u128 storage_quota:u64 egress_quota:u64"),
+                     " egress:u64 allocated:u64 downloads:u64 byte_seconds:u128 storage_quota:u64 egress_quota:u64"
+                     " charge_storage:u64 charge_egress:u64"),
 }
 
 NUMBERS = {name: number for number, (name, _) in MESSAGES.items()}
