@@ -368,8 +368,8 @@ static const struct command command_table[] = {
 	 "The line is ID@HOST:PORT/CODE; `granary access import` reads it. A code can be used once.",
 	 "dir json external expires", 0, 0, commands_grant},
 	{"nodes", "", "List the nodes.", NULL, "dir json", 0, 0, commands_nodes},
-	{"clients", "", "List the clients: what each keeps, has downloaded this month, and may.", NULL, "dir json", 0,
-	 0, commands_clients},
+	{"clients", "", "List the clients: what each keeps, has downloaded and is charged this month, and may.", NULL,
+	 "dir json", 0, 0, commands_clients},
 	{"quota", "CLIENT", "Set how much a client may store and download.",
 	 "CLIENT is an address or an id. What is not given stays as it is; `default` is what --client-storage and "
 	 "--client-egress of the running satellite say. A quota counts bytes of pieces, which are more than those of "
@@ -391,8 +391,7 @@ static const struct command command_table[] = {
 	 "dir json csv period", 0, 0, commands_payout_close},
 	{"payout export", "", "Print the payout of a closed month, as the tree of an OpenZeppelin StandardMerkleTree.",
 	 "One leaf per payee, with all that it was ever allotted; the nodes are named beside it. With --csv, the "
-	 "payees "
-	 "without the tree. Bring the root to the chain with contrib/ethereum.",
+	 "payees without the tree. Bring the root to the chain with contrib/ethereum.",
 	 "dir csv period", 0, 0, commands_payout_export},
 	{"payout record", "", "Note the transaction that brought a month's payout to the chain.",
 	 "What was allotted up to that month is paid then.", "dir json period transaction", 0, 0,

@@ -143,10 +143,10 @@ static void print_as_json(const struct tallies *tallies)
 
 static void print_as_text(const struct tallies *tallies)
 {
-	char from[32], until[32];
+	char period[PERIOD_TEXT], from[32], until[32];
 
-	printf("%u, from %s to %s\n", month_period(tallies->from), clock_format(tallies->from, from, sizeof(from)),
-	       clock_format(tallies->until, until, sizeof(until)));
+	printf("%s, from %s to %s\n", period_print(month_period(tallies->from), period),
+	       clock_format(tallies->from, from, sizeof(from)), clock_format(tallies->until, until, sizeof(until)));
 	printf("%-22s %10s %10s %14s %8s %16s\n", "node", "stored", "sent", "audits ok/bad", "orders", "earned");
 	for (size_t i = 0; i < tallies->count; i++) {
 		const struct node_tally *line = &tallies->nodes[i];
