@@ -166,7 +166,7 @@ def satellite(claim):
     class Satellite:
         def __init__(self):
             self.acceptor = Acceptor(claim.satellite)
-            self.good = {"root": claim.tree.root, "payee": claim.payee, "cumulative": CUMULATIVE.to_bytes(32, "big"),
+            self.good = {"root": claim.tree.root, "payee": claim.payee, "cumulative": CUMULATIVE,
                          "proof": claim.tree.proof(claim.payee, CUMULATIVE)}
             self.endpoint = self.acceptor.endpoint
 
@@ -190,12 +190,12 @@ def satellite(claim):
 def test_asks_the_satellite(claim, satellite):
     command = claim.command("--yes", "--satellite", satellite.endpoint, without=["--tree"])
     for changes, why in (
-        ({"cumulative": (CUMULATIVE - 1).to_bytes(32, "big")}, "proof does not lead to its root"),
+        ({"cumulative": CUMULATIVE - 1}, "proof does not lead to its root"),
         ({"payee": OTHER}, "proof does not lead to its root"),
         ({"proof": satellite.good["proof"][:-32]}, "proof does not lead to its root"),
         ({"proof": satellite.good["proof"] + bytes(32)}, "proof does not lead to its root"),
         ({"proof": bytes(33 * 32)}, "cannot get the payout from the satellite"),
-        ({"root": claim.tree.leaf(OTHER, 7), "payee": OTHER, "cumulative": (7).to_bytes(32, "big"), "proof": b""},
+        ({"root": claim.tree.leaf(OTHER, 7), "payee": OTHER, "cumulative": 7, "proof": b""},
          "disagree"),
         ({"name": "ERROR", "code": 53, "text": "period: not closed"}, "period: not closed"),
         ({"name": "DONE"}, "cannot get the payout from the satellite"),

@@ -47,6 +47,10 @@ def amount(text):
 
 
 def test_own_books_agree_with_the_statement(network, books):
+    # An audit that is under way while the clocks are set ahead would count in one month here and in another there.
+    network.satellite.stop()
+    network.satellite.options = ["--audit-threads", "0"]
+    network.satellite.start()
     client = network.client()
     client.run("mb", "granary://work")
     work(network, client, "a")
@@ -83,7 +87,9 @@ def test_own_books_agree_with_the_statement(network, books):
     second = books.end_month()
     close(books, second)
     fetch(network, second)
-    assert all(month_of(n, second)["agrees"] for n in network.nodes)
+    for node in network.nodes:
+        month = month_of(node, second)
+        assert month["agrees"], json.dumps(month, indent=1)
 
 
 def test_satellite_that_keeps_traffic_back(network, books):

@@ -84,7 +84,7 @@ def test_status_health_metrics(net):
     status = node.json("status")
     assert status["id"] == node.id and status["address"] == status["payout"] == node.address
     assert status["endpoint"] == f"127.0.0.1:{node.port}"
-    assert status["orders"] == EMPTY
+    assert status["orders"] == {**EMPTY, "alert": "none", "settle_by": None, "unsettled_since": None}
     assert status["space"]["allocation"] == 2_000_000_000 and status["space"]["pieces"] == 0
     [satellite] = status["satellites"]
     assert satellite["id"] == net.satellite.id and satellite["orders"] == EMPTY

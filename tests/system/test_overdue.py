@@ -21,11 +21,8 @@ def test_satellite_gone(network):
     client = network.client()
     client.run("mb", "granary://work")
     client.put(b"x" * 1_000_000, "granary://work/a")
-    node = network.nodes[0]
-    for candidate in network.nodes:
-        if candidate.json("status")["orders"]["unsettled"] > 0:
-            node = candidate
-    wait_until("orders in the books", lambda: node.json("status")["orders"]["settle_by"])
+    node = wait_until("orders in the books", lambda: next(
+        (n for n in network.nodes if n.json("status")["orders"]["settle_by"]), None))
     orders = node.json("status")["orders"]
     assert orders["alert"] == "none"
     assert orders["settle_by"] > orders["unsettled_since"]
