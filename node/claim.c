@@ -16,6 +16,7 @@
 #include "common/memory.h"
 #include "common/service.h"
 #include "node/claimer.h"
+#include "node/settings.h"
 #include "payments/ethereum/quantity.h"
 #include "payments/tally.h"
 #include "payments/u256.h"
@@ -52,24 +53,6 @@ static const char *tokens(const struct bytes32 *units, char out[TOKENS_TEXT])
 static const char *hash_text(const struct bytes32 *hash, char out[HASH_TEXT])
 {
 	return data_print(bytes_of(hash->b, sizeof(hash->b)), out);
-}
-
-/* The satellites that the node works for, with the domains to which they are pinned. */
-static enum err open_trust(struct claim_job *job)
-{
-	size_t count = option_count(job->options, "satellite");
-	struct endpoint *endpoints = memory_new(count + 1, sizeof(*endpoints));
-	enum err err = trust_open(options_dir(job->options), &job->trust, job->why);
-
-	for (size_t i = 0; i < count; i++)
-		endpoints[i] = *option_endpoint(job->options, "satellite", i);
-	if (err == ERR_OK) {
-		err = trust_set(job->trust, endpoints, count);
-		if (err != ERR_OK)
-			snprintf(job->why, sizeof(job->why), "one satellite is named twice");
-	}
-	free(endpoints);
-	return err;
 }
 
 /* The month that is asked for, 0 for any. */
@@ -234,7 +217,7 @@ static enum err claim(struct claim_job *job)
 	if (err == ERR_OK)
 		err = open_chain(job);
 	if (err == ERR_OK)
-		err = open_trust(job);
+		err = settings_open_trust(job->options, &job->trust, job->why);
 	if (err == ERR_OK)
 		err = read_papers(job);
 	if (err == ERR_OK)
