@@ -639,6 +639,8 @@ enum segments_job segments_wait_job(struct segments *set, struct segment **ret)
 		}
 		if (set->finishing)
 			break;
+		/* Perhaps there was something to do before the store turned read-only, and somebody waits for that. */
+		pthread_cond_broadcast(&set->changed);
 		pthread_cond_wait(&set->work, &set->lock);
 	}
 	set->working = job != SEGMENTS_STOP;
@@ -763,7 +765,9 @@ void segments_wait_idle(struct segments *set)
 {
 	pthread_mutex_lock(&set->lock);
 	while (!health_failed(set->health) &&
-	       (set->working || find_sealable(set) != NULL || wants_spare(set) || segments_wants_emergency(set)))
+	       (set->working || find_sealable(set) != NULL || wants_spare(set) || segments_wants_emergency(set))) {
+		pthread_cond_signal(&set->work);
 		pthread_cond_wait(&set->changed, &set->lock);
+	}
 	pthread_mutex_unlock(&set->lock);
 }
