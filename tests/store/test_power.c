@@ -28,8 +28,9 @@ struct power {
 	struct random_stream dice;
 	uint64_t seed;
 	bool made;
-	uint64_t each; /* images per thousand changes */
-	uint64_t due;  /* thousandths of an image */
+	uint64_t wanted; /* images in all */
+	uint64_t each;	 /* of a thousand changes */
+	uint64_t due;	 /* thousandths of an image */
 	uint64_t images, again, repeated, continued;
 	char flaw[512];
 };
@@ -149,6 +150,8 @@ static void watch(void *arg)
 {
 	struct power *p = arg;
 
+	if (p->images >= p->wanted)
+		return;
 	for (p->due += p->each; p->due >= 1000 && p->flaw[0] == '\0'; p->due -= 1000) {
 		enum fault_keep keep = (enum fault_keep)random_stream_below(&p->dice, FAULT_KEEPS);
 
@@ -224,6 +227,7 @@ static void test_power_cuts(void **state)
 
 	(void)state;
 	random_stream_init(&p->dice, bytes_of(&seed, sizeof(seed)));
+	p->wanted = wanted;
 	for (; p->images < wanted; seed++)
 		run(p, seed, each);
 	print_message("# power cuts: %llu images, %llu of them cut off again during recovery; "
