@@ -65,6 +65,7 @@ def test_satellite_that_counts_from_later_on(network):
         database.execute("UPDATE storage SET begun_seconds = begun_seconds - begun WHERE node = ?", address)
     database.close()
     assert changed > 0
+    assert holdings(node) is None  # its papers begin with this day
     network.set_ahead(DAY)
     found = signed(node, 0)
     assert not found["agrees"]
