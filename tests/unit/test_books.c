@@ -23,6 +23,7 @@
 #include "satellite/deleter.h"
 #include "satellite/payees.h"
 #include "satellite/payouts.h"
+#include "tests/kit/effort.h"
 #include "tests/kit/office.h"
 
 #define JANUARY UINT64_C(1767225600)  /* 2026-01-01T00:00:00Z */
@@ -451,6 +452,7 @@ static void test_killed(void **state)
 		"SELECT (SELECT COUNT(*) FROM months WHERE period = 202603) + (SELECT COUNT(*) FROM statements WHERE "
 		"period = 202603) + (SELECT COUNT(*) FROM entries WHERE period = 202603)";
 	struct fixture *f = *state;
+	const uint64_t times = effort(30, 300);
 	unsigned after = 5000, killed = 0, closed = 0;
 	struct random_stream random;
 	uint64_t parts, paid;
@@ -463,7 +465,7 @@ static void test_killed(void **state)
 	parts = office_number(&f->office, parts_sql);
 	paid = office_number(&f->office, paid_sql);
 	assert_true(parts > 3 && paid > 0);
-	for (int i = 0; i < 30; i++) {
+	for (uint64_t i = 0; i < times; i++) {
 		copy_file(f, "right.db", "satellite.db");
 		if (close_and_kill(f, (unsigned)random_stream_below(&random, after)))
 			after = after * 3 / 4 + 1;
@@ -480,7 +482,7 @@ static void test_killed(void **state)
 		check(f);
 		assert_string_equal(f->complaints, "");
 	}
-	assert_int_equal(killed + closed, 30);
+	assert_int_equal(killed + closed, times);
 	assert_true(killed > 0);
 }
 
