@@ -127,10 +127,14 @@ static enum err take_sums(struct chore *chore, json_t *result)
 	return err;
 }
 
-static json_t *check_json(const struct store_checked *checked)
+static json_t *check_json(struct store *store, const struct store_checked *checked)
 {
 	json_t *json = store_facts_checked(checked);
+	struct store_damage damage;
 
+	store_damage(store, &damage);
+	json_object_set_new(json, "gone_files", json_integer((json_int_t)damage.gone_files));
+	json_object_set_new(json, "gone_pieces", json_integer((json_int_t)damage.gone_pieces));
 	json_object_set_new(json, "sums_agree", json_null());
 	return json;
 }
@@ -152,7 +156,7 @@ static enum err walk(struct chore *chore, struct store_check *check, struct stor
 		budget = limit;
 		err = store_check_step(check, &budget, &more);
 		store_checked(check, ret);
-		tell(chore, ret->bytes, ret->total, check_json(ret));
+		tell(chore, ret->bytes, ret->total, check_json(chore->store, ret));
 		if (more)
 			keep_pace(chore, limit - budget, began);
 	}
@@ -169,12 +173,12 @@ static enum err run_check(struct chore *chore)
 	enum err err;
 
 	store_checked(check, &checked);
-	tell(chore, 0, checked.total, check_json(&checked));
+	tell(chore, 0, checked.total, check_json(chore->store, &checked));
 	err = walk(chore, check, &checked);
 	store_check_free(check);
 	if (err != ERR_OK || chore->options.shared)
 		return err;
-	result = check_json(&checked);
+	result = check_json(chore->store, &checked);
 	err = take_sums(chore, result);
 	tell(chore, checked.bytes, checked.total, result); /* when it was stopped, without a word on the sums */
 	return err;

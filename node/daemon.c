@@ -1,6 +1,7 @@
 /* Bottom up at the start, top down at the end. */
 #include "node/daemon.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ static enum err open_store(struct daemon *daemon, char *why, size_t room)
 		.scrub_seconds = daemon->settings.scrub > 0 ? daemon->settings.scrub : STORE_SCRUB_NEVER,
 	};
 	char text[STORE_MESSAGE] = "";
+	struct store_damage damage;
 	enum err err;
 
 	err = store_open(options_dir(daemon->options), &options, &seam_system, &daemon->parts.store, text);
@@ -73,6 +75,10 @@ static enum err open_store(struct daemon *daemon, char *why, size_t room)
 		snprintf(why, room, "%s", text);
 		return err;
 	}
+	store_damage(daemon->parts.store, &damage);
+	if (damage.gone_files > 0)
+		log_event(LOG_ERROR, "store_files_gone", "files=%" PRIu64 " pieces=%" PRIu64, damage.gone_files,
+			  damage.gone_pieces);
 	err = admission_rebuild(daemon->parts.admission, daemon->parts.store, clock_wall());
 	if (err == ERR_CORRUPT || err == ERR_IO) {
 		log_event(LOG_WARN, "transfers_damaged", "%s", "downloads=refused_for_old_allocations");

@@ -173,6 +173,10 @@ static bool print_check(const json_t *result, bool quiet)
 		printf("%s read: %" PRIu64 " pieces whole, %" PRIu64 " damaged, in %" PRIu64 " files\n", bytes,
 		       number_of(result, "pieces"), number_of(result, "damaged"), number_of(result, "segments"));
 	bad = complain_of(result, "damaged", "pieces are damaged; their satellites are told, the others are as before");
+	bad = complain_of(result, "gone_files", "files of pieces are gone since the last stop: look for them in "
+						"lost+found, and put them back while the node is stopped") ||
+	      bad;
+	bad = complain_of(result, "gone_pieces", "pieces were in them") || bad;
 	bad = complain_of(result, "records_bad", "records other than pieces are damaged") || bad;
 	bad = complain_of(result, "segments_bad", "files have a damaged header; what they hold can be read") || bad;
 	bad = complain_of(result, "footers_bad",

@@ -379,6 +379,8 @@ void store_damage(struct store *store, struct store_damage *ret)
 		.bytes = store->damage.bytes,
 		.untold = store->damage.untold,
 		.found = store->damage.found,
+		.gone_files = store->gone_files,
+		.gone_pieces = store->gone_pieces,
 	};
 	pthread_mutex_unlock(&store->damage.lock);
 }

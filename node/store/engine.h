@@ -45,6 +45,7 @@ struct store {
 	atomic_uint_fast64_t newest; /* Unix seconds, of the newest piece or transfer record that is known */
 	struct checkpointer *checkpointer;
 	bool short_start; /* a checkpoint was of use */
+	uint64_t gone_files, gone_pieces; /* as struct store_damage says */
 };
 
 /* Save SUPER with the numbers used so far; a failure turns the store read-only. */

@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/footer.h"
 #include "node/store/replay.h"
+
+#define DAY 86400
 
 struct names {
 	uint32_t *ids;
@@ -353,6 +356,25 @@ static bool all_is_covered(const struct replay *replay)
 	return true;
 }
 
+/* Files that a clean stop left, and that this start does not find. After a crash nobody can tell: compaction may have
+ * unlinked them; and what expired may be unlinked at any time. */
+static void count_gone(struct recovery *r, const struct checkpoint *checkpoint, struct recovery_found *ret)
+{
+	const uint64_t today = clock_wall() / DAY;
+
+	if (!r->clean || ret->replayed || r->replay.last_sequence != checkpoint->end.horizon)
+		return;
+	for (uint32_t i = 0; i < checkpoint->end.rows; i++) {
+		const struct checkpoint_row *row = &checkpoint->rows[i];
+
+		if ((row->class != 0 && row->class <= today) || row->pieces + row->trashed == 0 ||
+		    replay_find(&r->replay, row->kind, row->id) != NULL)
+			continue;
+		ret->gone_files++;
+		ret->gone_pieces += row->pieces + row->trashed;
+	}
+}
+
 static enum err read_all(struct recovery *r, struct recovery_found *ret)
 {
 	enum err err = open_files(r);
@@ -370,6 +392,7 @@ static enum err read_all(struct recovery *r, struct recovery_found *ret)
 		ret->newest = r->which[i];
 		ret->horizon = r->replay.horizon;
 		ret->replayed = i > 0 || !all_is_covered(&r->replay);
+		count_gone(r, &r->checkpoints[i], ret);
 	}
 	if (err == ERR_CORRUPT)
 		err = try(r, NULL);

@@ -18,6 +18,8 @@ struct recovery_found {
 	int newest;		/* the file of the one in use; -1: none was */
 	uint64_t horizon;	/* that it reaches to */
 	bool replayed;		/* there was more than it covers */
+	uint64_t gone_files;	/* that it vouches for, and somebody took away since the store was closed … */
+	uint64_t gone_pieces;	/* … and the pieces in them */
 };
 
 /* Read all segments into store->segments and a new store->index; `clean` as SUPER says. ERR_DENIED for a segment of

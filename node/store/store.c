@@ -270,6 +270,8 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 	if (err != ERR_OK)
 		return fail(err, why, "%.180s/DAMAGE cannot be read: %s", store->dir, err_text(err));
 	store->short_start = found.newest >= 0;
+	store->gone_files = found.gone_files;
+	store->gone_pieces = found.gone_pieces;
 	store->checkpointer = checkpointer_new(store, &found);
 	store->committer = committer_start(store->seam, &store->health);
 	store->keeper = keeper_start(store->segments);

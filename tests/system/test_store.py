@@ -131,7 +131,7 @@ def test_check_finds_what_nobody_read(net):
     wait_until("the satellite knows", lambda: status(net)["lost_pieces"] == 4)
 
 
-def test_stats_compact_and_rebuild(net):
+def test_stats_compact_and_rebuild(net, tmp_path):
     node, data = net.nodes[0], os.urandom(400_000)
     for i in range(12):
         net.access.put(data + bytes([i]), f"granary://bucket/{i}")
@@ -158,6 +158,15 @@ def test_stats_compact_and_rebuild(net):
     shutil.rmtree(node.dir / "store" / "index")
     assert store(node, "check")["result"]["sums_agree"] is True
     assert list((node.dir / "store" / "index").glob("checkpoint-*"))
+    # Nor does a file go in silence; put back, it is as before.
+    files = {path for path, *_ in pieces_on_disk(node)}
+    for path in files:
+        path.rename(tmp_path / path.name)
+    gone = store(node, "check", status=3)["result"]
+    assert gone["gone_files"] == gone["gone_pieces"] == 1 and gone["pieces"] == 0
+    for path in files:
+        (tmp_path / path.name).rename(path)
+    assert store(node, "check")["result"]["pieces"] == 1
     for at in (10, 65536 + 10):
         flip(node.dir / "store" / "SUPER", at)
     assert "both copies" in store_refused(node, "check")[1]
