@@ -87,13 +87,19 @@ void scratch_clear(const struct scratch *scratch)
 static void copy_file(const char *from, const char *to)
 {
 	static char page[1 << 16];
+	static const char zeros[1 << 16];
 	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	off_t at = 0;
 	ssize_t got;
 
 	must(in >= 0 && out >= 0, to);
-	for (got = read(in, page, sizeof(page)); got > 0; got = read(in, page, sizeof(page)))
-		must(write(out, page, (size_t)got) == got, to);
-	must(got == 0, from);
+	/* Zeros, of which a new segment is full, are left out. */
+	for (got = read(in, page, sizeof(page)); got > 0; got = read(in, page, sizeof(page))) {
+		if (memcmp(page, zeros, (size_t)got) != 0)
+			must(pwrite(out, page, (size_t)got, at) == got, to);
+		at += got;
+	}
+	must(got == 0 && ftruncate(out, at) == 0, from);
 	close(in);
 	close(out);
 }
