@@ -387,7 +387,8 @@ static const struct command command_table[] = {
 	 "dir json csv period", 0, 0, commands_payout_preview},
 	{"payout close", "", "Close a month: sign each node's statement and enter it in the ledger.",
 	 "Months are closed in order, each once, when they are over; on a test network also before, and then the month "
-	 "ends with the current day. It happens whole or not at all. What becomes known later belongs to the next.",
+	 "ends with the current day; nodes, which go by the calendar, then count the rest of it otherwise. It happens "
+	 "whole or not at all. What becomes known later belongs to the next.",
 	 "dir json csv period", 0, 0, commands_payout_close},
 	{"payout export", "", "Print the payout of a closed month, as the tree of an OpenZeppelin StandardMerkleTree.",
 	 "One leaf per payee, with all that it was ever allotted; the nodes are named beside it. With --csv, the "
