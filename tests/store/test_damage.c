@@ -71,7 +71,7 @@ struct rot {
 	uint8_t old[STEPS][BLOCK]; /* as they once were, on the way through the workload */
 	size_t old_count;
 	struct random_stream dice;
-	uint64_t injections, missing, found_by_check, found_by_read, undeleted;
+	uint64_t injections, reads, missing, found_by_check, found_by_read, undeleted;
 };
 
 static uint64_t below(struct rot *rot, uint64_t bound)
@@ -371,6 +371,7 @@ static uint64_t expect_no_wrong_bytes(struct rot *rot, struct store *store, cons
 		enum err err = model_read(&rot->model, store, key);
 		bool hit = injury->hit[key];
 
+		rot->reads++;
 		/* A word about the trash may be lost like one about a deletion; the piece is what it was. */
 		if (err == ERR_CONFLICT && state->version != 0)
 			err = pieces_check(store, key, state->version, state->len);
@@ -462,11 +463,11 @@ static void test_damage_is_found_and_never_served(void **state)
 		fault_free(rot->closed.disk);
 		fault_free(rot->crashed.disk);
 	}
-	print_message("# damage: %llu injections, %llu pieces hit: %llu found by checking, %llu by reading; "
-		      "wrong bytes 0, deletions undone %llu\n",
-		      (unsigned long long)rot->injections, (unsigned long long)rot->missing,
-		      (unsigned long long)rot->found_by_check, (unsigned long long)rot->found_by_read,
-		      (unsigned long long)rot->undeleted);
+	print_message("# damage: %llu injections, %llu reads without a wrong byte, %llu pieces hit: "
+		      "%llu found by checking, %llu by reading; deletions undone %llu\n",
+		      (unsigned long long)rot->injections, (unsigned long long)rot->reads,
+		      (unsigned long long)rot->missing, (unsigned long long)rot->found_by_check,
+		      (unsigned long long)rot->found_by_read, (unsigned long long)rot->undeleted);
 	assert_true(rot->missing > rot->injections / 20);
 	free(rot);
 }
