@@ -15,12 +15,6 @@
 
 #define DAY 86400
 
-struct names {
-	uint32_t *ids;
-	size_t count;
-	size_t room;
-};
-
 struct recovery {
 	struct store *store;
 	bool clean;
@@ -31,24 +25,6 @@ struct recovery {
 	int which[CHECKPOINT_GENERATIONS];		       /* … and the files they are in */
 	int usable;
 };
-
-static void add_name(void *arg, const char *name)
-{
-	struct names *names = arg;
-	uint32_t id;
-
-	if (!segment_name(name, &id))
-		return;
-	names->ids = memory_grow(names->ids, &names->room, names->count + 1, sizeof(*names->ids));
-	names->ids[names->count++] = id;
-}
-
-static int compare_ids(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
 
 static const char *dir_of(const struct store *store, enum segment_kind kind)
 {
@@ -80,19 +56,16 @@ static enum err add_file(struct recovery *r, enum segment_kind kind, uint32_t id
 /* Note all segment files of a kind, in order of id. */
 static enum err list_kind(struct recovery *r, enum segment_kind kind)
 {
-	struct names names = {NULL, 0, 0};
 	const char *dir = dir_of(r->store, kind);
-	enum err err = seam_list_directory(r->store->seam, dir, add_name, &names);
+	uint32_t *ids;
+	size_t count;
+	enum err err = segment_list_ids(r->store->seam, dir, &ids, &count);
 
 	if (err != ERR_OK)
 		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", dir, err_text(err));
-	if (names.count > 0)
-		qsort(names.ids, names.count, sizeof(*names.ids), compare_ids);
-	for (size_t i = 0; err == ERR_OK && i < names.count; i++) {
-		if (i == 0 || names.ids[i] != names.ids[i - 1])
-			err = add_file(r, kind, names.ids[i]);
-	}
-	free(names.ids);
+	for (size_t i = 0; err == ERR_OK && i < count; i++)
+		err = add_file(r, kind, ids[i]);
+	free(ids);
 	return err;
 }
 

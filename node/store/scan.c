@@ -14,34 +14,10 @@
 
 #define BLOCK 4096 /* what common filesystems give at least */
 
-struct names {
-	uint32_t *ids;
-	size_t count;
-	size_t room;
-};
-
 struct scan {
 	struct store *store;
 	struct store_scan sum;
 };
-
-static void note_name(void *arg, const char *name)
-{
-	struct names *names = arg;
-	uint32_t id;
-
-	if (!segment_name(name, &id))
-		return;
-	names->ids = memory_grow(names->ids, &names->room, names->count + 1, sizeof(*names->ids));
-	names->ids[names->count++] = id;
-}
-
-static int compare_ids(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
 
 /* Whose bytes a record's are; returns how many. */
 static uint64_t count_entry(struct scan *scan, const struct segment *segment, const struct segment_entry *entry)
@@ -145,16 +121,13 @@ static enum err scan_file(struct scan *scan, enum segment_kind kind, uint32_t id
 static enum err scan_kind(struct scan *scan, enum segment_kind kind)
 {
 	const char *dir = kind == SEGMENT_PIECES ? scan->store->pieces_dir : scan->store->transfers_dir;
-	struct names names = {NULL, 0, 0};
-	enum err err = seam_list_directory(scan->store->seam, dir, note_name, &names);
+	uint32_t *ids;
+	size_t count;
+	enum err err = segment_list_ids(scan->store->seam, dir, &ids, &count);
 
-	if (names.count > 0)
-		qsort(names.ids, names.count, sizeof(*names.ids), compare_ids);
-	for (size_t i = 0; err == ERR_OK && i < names.count; i++) {
-		if (i == 0 || names.ids[i] != names.ids[i - 1])
-			err = scan_file(scan, kind, names.ids[i]);
-	}
-	free(names.ids);
+	for (size_t i = 0; err == ERR_OK && i < count; i++)
+		err = scan_file(scan, kind, ids[i]);
+	free(ids);
 	return err;
 }
 

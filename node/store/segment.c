@@ -233,6 +233,47 @@ bool segment_name(const char *name, uint32_t *ret)
 	return true;
 }
 
+struct ids {
+	uint32_t *list;
+	size_t count;
+	size_t room;
+};
+
+static void add_id(void *arg, const char *name)
+{
+	struct ids *ids = arg;
+	uint32_t id;
+
+	if (!segment_name(name, &id))
+		return;
+	ids->list = memory_grow(ids->list, &ids->room, ids->count + 1, sizeof(*ids->list));
+	ids->list[ids->count++] = id;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+enum err segment_list_ids(const struct seam *seam, const char *dir, uint32_t **ret, size_t *ret_count)
+{
+	struct ids ids = {NULL, 0, 0};
+	enum err err = seam_list_directory(seam, dir, add_id, &ids);
+	size_t kept = 0;
+
+	if (ids.count > 0)
+		qsort(ids.list, ids.count, sizeof(*ids.list), compare_ids);
+	for (size_t i = 0; i < ids.count; i++) {
+		if (kept == 0 || ids.list[i] != ids.list[kept - 1])
+			ids.list[kept++] = ids.list[i];
+	}
+	*ret = ids.list;
+	*ret_count = kept;
+	return err;
+}
+
 struct segment *segment_new(uint32_t id, enum segment_kind kind, uint32_t class, int fd)
 {
 	struct segment *segment = memory_new(1, sizeof(*segment));

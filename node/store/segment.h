@@ -145,6 +145,9 @@ struct segment {
 void segment_path(const char *dir, uint32_t id, char out[SEGMENT_PATH]);
 /* The id that a file's name stands for; false for other names. */
 bool segment_name(const char *name, uint32_t *ret);
+/* The ids of all files in a directory that are named so, in order, each once. The caller frees *ret, after a failure
+ * too. */
+enum err segment_list_ids(const struct seam *seam, const char *dir, uint32_t **ret, size_t *ret_count) WARN_UNUSED;
 
 /* Make the file durably: preallocated, its header synced, its directory synced. On failure it is gone again. */
 enum err segment_create(const struct seam *seam, const char *dir, const struct segment_header *header,
