@@ -55,6 +55,7 @@ def refusal(books, *words):
 
 def work(net, client, name):
     """Store and read something, and hand in the orders."""
+    net.wait_online(len(net.nodes))  # a clock set ahead makes all of them look away until they check in
     client.put(os.urandom(4 * MIB), f"granary://work/{name}")
     client.get(f"granary://work/{name}")
     for node in net.nodes:
