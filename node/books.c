@@ -56,7 +56,7 @@ static enum err note_audits(struct books *books)
 	enum err err = ERR_OK;
 
 	while (err == ERR_OK && takings_take(books->parts->takings, &taking))
-		err = ledger_note_audits(books->ledger, &taking.satellite, taking.bytes, taking.audits);
+		err = ledger_note_audits(books->ledger, &taking);
 	return err;
 }
 

@@ -79,7 +79,7 @@ struct total {
 struct ledger {
 	struct database *db;
 	uint64_t sequence;
-	bool gaps; /* some of the log could not be read; said once */
+	bool gaps;	      /* some of the log could not be read; said once */
 	pthread_mutex_t lock; /* guards what follows */
 	struct total *totals;
 	size_t total_count;
@@ -634,9 +634,9 @@ static enum err note_audit(struct database *db, void *arg)
 	return count(db, audit->satellite, &audit->count);
 }
 
-enum err ledger_note_audits(struct ledger *ledger, const struct address *satellite, uint64_t bytes, uint64_t number)
+enum err ledger_note_audits(struct ledger *ledger, const struct taking *taking)
 {
-	struct noted_audit audit = {satellite, {(uint32_t)(clock_wall() / 86400), ACTION_GET_AUDIT, bytes, number}};
+	struct noted_audit audit = {&taking->satellite, {taking->day, ACTION_GET_AUDIT, taking->bytes, taking->audits}};
 
 	return database_transaction(ledger->db, note_audit, &audit);
 }

@@ -11,6 +11,7 @@
 #define GRANARY_NODE_LEDGER_H
 
 #include "node/store/store.h"
+#include "node/takings.h"
 #include "payments/settlement.h"
 
 #define LEDGER_MESSAGE 256
@@ -89,9 +90,8 @@ struct ledger_count {
 	uint64_t bytes;
 	uint64_t number; /* of orders, or of audits that were answered */
 };
-/* Audits were answered today, with so many bytes of leaves. */
-enum err ledger_note_audits(struct ledger *ledger, const struct address *satellite, uint64_t bytes,
-			    uint64_t number) WARN_UNUSED;
+/* Audits were answered on a day, with so many bytes of leaves. */
+enum err ledger_note_audits(struct ledger *ledger, const struct taking *taking) WARN_UNUSED;
 /* Days from `from` to before `until`, in order. An error ends the walk and is handed back. */
 enum err ledger_counts(struct ledger *ledger, const struct address *satellite, uint32_t from, uint32_t until,
 		       enum err (*each)(void *arg, const struct ledger_count *count), void *arg) WARN_UNUSED;
@@ -109,8 +109,7 @@ enum err ledger_settlements(struct ledger *ledger, const struct address *satelli
 			    enum err (*each)(void *arg, const struct ledger_settlement *settlement),
 			    void *arg) WARN_UNUSED;
 enum err ledger_orders(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
-		       enum err (*each)(void *arg, struct bytes allocation, struct bytes order),
-		       void *arg) WARN_UNUSED;
+		       enum err (*each)(void *arg, struct bytes allocation, struct bytes order), void *arg) WARN_UNUSED;
 
 /* The unsettled order that has waited longest, and the one whose deadline is next; zeros when there is none. */
 struct ledger_oldest {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 struct takings {
@@ -30,13 +31,13 @@ void takings_free(struct takings *takings)
 	free(takings);
 }
 
-static struct taking *find(struct takings *takings, const struct address *satellite)
+static struct taking *find(struct takings *takings, const struct address *satellite, uint32_t day)
 {
 	for (size_t i = 0; i < takings->count; i++)
-		if (address_equal(&takings->list[i].satellite, satellite))
+		if (takings->list[i].day == day && address_equal(&takings->list[i].satellite, satellite))
 			return &takings->list[i];
 	takings->list = memory_grow(takings->list, &takings->room, takings->count + 1, sizeof(*takings->list));
-	takings->list[takings->count] = (struct taking){.satellite = *satellite};
+	takings->list[takings->count] = (struct taking){.satellite = *satellite, .day = day};
 	return &takings->list[takings->count++];
 }
 
@@ -45,7 +46,7 @@ void takings_add(struct takings *takings, const struct address *satellite, uint6
 	struct taking *taking;
 
 	pthread_mutex_lock(&takings->lock);
-	taking = find(takings, satellite);
+	taking = find(takings, satellite, (uint32_t)(clock_wall() / 86400));
 	taking->bytes += bytes;
 	taking->audits++;
 	pthread_mutex_unlock(&takings->lock);

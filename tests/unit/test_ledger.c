@@ -290,9 +290,9 @@ static void test_counts_by_day(void **state)
 	c = claim(f, &first, HOUR);
 	settle(f, c, &credited);
 	claim_free(c);
-	assert_int_equal(ledger_note_audits(f->ledger, &first, 1024, 1), ERR_OK);
-	assert_int_equal(ledger_note_audits(f->ledger, &first, 2048, 2), ERR_OK);
-	assert_int_equal(ledger_note_audits(f->ledger, &second, 9, 1), ERR_OK);
+	assert_int_equal(ledger_note_audits(f->ledger, &(struct taking){first, today, 1024, 1}), ERR_OK);
+	assert_int_equal(ledger_note_audits(f->ledger, &(struct taking){first, today, 2048, 2}), ERR_OK);
+	assert_int_equal(ledger_note_audits(f->ledger, &(struct taking){second, today, 9, 1}), ERR_OK);
 	/* The day may change while this runs. */
 	assert_int_equal(ledger_counts(f->ledger, &first, today, today + 2, add_count, &sums), ERR_OK);
 	assert_int_equal(sums.bytes[ACTION_GET], 250);
