@@ -215,6 +215,9 @@ static void test_allocation_made_smaller(void **state)
 	expect_all(&f);
 	fault_files(f.fault, add_size, &files);
 	assert_true(files <= DISK / 2);
+	/* How much room is left now depends on the segments that were worth it; without pieces there is some always. */
+	delete_every(&f, 1);
+	compact(&f);
 	assert_true(fill(&f) > 0);
 	expect_all(&f);
 	end(&f);
