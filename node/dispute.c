@@ -45,13 +45,35 @@ static enum err add_bare(struct dispute *dispute, const struct fields *type, str
 	return add(dispute, type, wire, bytes_of(NULL, 0));
 }
 
-static enum err add_order(void *arg, struct bytes allocation, struct bytes order)
+/* The receipt of an upload, made again: signing is deterministic (RFC 6979), so it is the one that was given. */
+static enum err add_receipt(struct dispute *dispute, const struct ledger_order *order)
+{
+	struct receipt receipt = {.root = order->root, .size = order->size, .storedAt = order->stored_at};
+	uint8_t wire[MESSAGE_SIGNED_MAX];
+	struct allocation allocation;
+	struct signature signature;
+	struct writer w;
+
+	if (typed_decode(&typed_allocation, order->allocation, &allocation, &signature) != ERR_OK)
+		return ERR_OK; /* counted as unreadable already */
+	typed_hash(&typed_allocation, &allocation, &receipt.allocation);
+	receipt.piece = allocation.piece;
+	typed_sign(&typed_receipt, &receipt, &dispute->satellite->domain, dispute->node, &signature);
+	writer_init(&w, wire, sizeof(wire));
+	typed_encode(&typed_receipt, &receipt, &signature, &w);
+	dispute->receipts++;
+	return add_bare(dispute, &typed_receipt, writer_bytes(&w));
+}
+
+static enum err add_order(void *arg, const struct ledger_order *order)
 {
 	struct dispute *dispute = arg;
-	enum err err = add_bare(dispute, &typed_allocation, allocation);
+	enum err err = add_bare(dispute, &typed_allocation, order->allocation);
 
 	dispute->orders++;
-	return err == ERR_OK ? add_bare(dispute, &typed_order, order) : err;
+	if (err == ERR_OK)
+		err = add_bare(dispute, &typed_order, order->order);
+	return err == ERR_OK && order->is_stored ? add_receipt(dispute, order) : err;
 }
 
 static enum err add_settlement(void *arg, const struct ledger_settlement *settlement)
@@ -139,6 +161,7 @@ enum err dispute_add(struct dispute *dispute, struct ledger *ledger, struct pape
 	enum err err = read_span(query, &begin, &end);
 
 	dispute->satellite = satellite;
+	dispute->node = query->node;
 	if (err == ERR_OK)
 		err = ledger_orders(ledger, from, begin, end, add_order, dispute);
 	if (err == ERR_OK)

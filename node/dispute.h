@@ -3,9 +3,9 @@
  * and what the satellites signed about its pay (payments/dossier.h). `granary verify-evidence` reads it.
  *
  * Of each satellite and time span: allocations and orders with the settlements that claimed them and the verdicts on
- * these, each with its list; orders that are still unsettled; the satellite's prices and the node's asks; each day's
- * usage with its rows; the payee that the node names; and the statements, with all earlier ones, on which their sums
- * rest.
+ * these, each with its list; the receipts of uploads; orders that are still unsettled; the satellite's prices and the
+ * node's asks; each day's usage with its rows; the payee that the node names; and the statements, with all earlier
+ * ones, on which their sums rest.
  */
 #ifndef GRANARY_NODE_DISPUTE_H
 #define GRANARY_NODE_DISPUTE_H
@@ -25,8 +25,9 @@ struct dispute_query {
 struct dispute {
 	FILE *to;
 	const struct satellite *satellite; /* whose things are written */
+	const struct key *node;
 	uint64_t items;
-	uint64_t orders, settlements, usages, prices, statements; /* of these */
+	uint64_t orders, receipts, settlements, usages, prices, statements; /* of these */
 	uint64_t unreadable; /* things in the books that are not signed as they should be: left out */
 };
 

@@ -75,9 +75,9 @@ static enum err write_file(struct book_access *books, const struct dispute_query
 
 static void print_counts(const struct dispute *d, const char *path)
 {
-	printf("%s: %" PRIu64 " items: %" PRIu64 " orders with their allocations, %" PRIu64
+	printf("%s: %" PRIu64 " items: %" PRIu64 " orders with their allocations, %" PRIu64 " receipts, %" PRIu64
 	       " settlements with their verdicts, %" PRIu64 " usages, %" PRIu64 " prices, %" PRIu64 " statements\n",
-	       path, d->items, d->orders, d->settlements, d->usages, d->prices, d->statements);
+	       path, d->items, d->orders, d->receipts, d->settlements, d->usages, d->prices, d->statements);
 }
 
 int node_dispute_export(struct options *options)

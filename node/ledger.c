@@ -69,6 +69,8 @@ static const struct migration migrations[] = {
 	    "ALTER TABLE settlements ADD COLUMN orders @bytes;"		     /* the rows that were signed over; */
 	    "ALTER TABLE settlements ADD COLUMN verdicts @bytes;"	     /* NULL: from before they were kept */
 	    "UPDATE settlements SET at = hour * 3600;"},
+	{4, "ALTER TABLE orders ADD COLUMN root @bytes;" /* of uploads: what the receipt said, with `at`; NULL: none, */
+	    "ALTER TABLE orders ADD COLUMN size @int;"}, /* or from before it was kept */
 };
 
 struct total {
@@ -258,10 +260,11 @@ static enum err write_order(struct database *db, const struct store_transfer *t)
 {
 	struct query *q = database_query(
 		db, "INSERT INTO orders (allocation, satellite, hour, action, amount, order_hash, allocation_signed, "
-		    "order_signed, at, state, counted, code) VALUES ($allocation, $satellite, $hour, $action, $amount, "
-		    "$order_hash, $allocation_signed, $order_signed, $at, 1, 0, 0) ON CONFLICT (allocation) DO UPDATE "
-		    "SET amount = excluded.amount, order_hash = excluded.order_hash, "
-		    "order_signed = excluded.order_signed, at = excluded.at, state = 1");
+		    "order_signed, at, state, counted, code, root, size) VALUES ($allocation, $satellite, $hour, "
+		    "$action, $amount, $order_hash, $allocation_signed, $order_signed, $at, 1, 0, 0, $root, $size) "
+		    "ON CONFLICT (allocation) DO UPDATE SET amount = excluded.amount, order_hash = "
+		    "excluded.order_hash, order_signed = excluded.order_signed, at = excluded.at, state = 1, "
+		    "root = excluded.root, size = excluded.size");
 	uint8_t allocation[MESSAGE_SIGNED_MAX], order[MESSAGE_SIGNED_MAX];
 	struct writer a, o;
 	struct bytes32 hash;
@@ -280,6 +283,13 @@ static enum err write_order(struct database *db, const struct store_transfer *t)
 	query_bytes(q, "allocation_signed", writer_bytes(&a));
 	query_bytes(q, "order_signed", writer_bytes(&o));
 	query_int(q, "at", t->at);
+	if (t->is_piece) {
+		query_bytes32(q, "root", &t->root);
+		query_int(q, "size", t->size);
+	} else {
+		query_null(q, "root");
+		query_null(q, "size");
+	}
 	return query_run(q);
 }
 
@@ -717,13 +727,14 @@ enum err ledger_settlements(struct ledger *ledger, const struct address *satelli
 }
 
 enum err ledger_orders(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
-		       enum err (*each)(void *arg, struct bytes allocation, struct bytes order), void *arg)
+		       enum err (*each)(void *arg, const struct ledger_order *order), void *arg)
 {
 	struct query *q = database_query(
-		ledger->db, "SELECT allocation_signed, order_signed FROM orders WHERE satellite = $satellite AND "
-			    "((state = 1 AND at >= $from AND at < $until) OR settlement IN (SELECT hash FROM "
-			    "settlements WHERE satellite = $satellite AND at >= $from AND at < $until)) "
-			    "ORDER BY hour, order_hash");
+		ledger->db,
+		"SELECT allocation_signed, order_signed, root, size, at FROM orders WHERE satellite = $satellite AND "
+		"((state = 1 AND at >= $from AND at < $until) OR settlement IN (SELECT hash FROM "
+		"settlements WHERE satellite = $satellite AND at >= $from AND at < $until)) "
+		"ORDER BY hour, order_hash");
 	bool row = false;
 	enum err err;
 
@@ -731,7 +742,16 @@ enum err ledger_orders(struct ledger *ledger, const struct address *satellite, u
 	query_int(q, "from", from);
 	query_int(q, "until", until);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
-		err = each(arg, query_get_bytes(q, 0), query_get_bytes(q, 1));
+		struct ledger_order order = {.allocation = query_get_bytes(q, 0),
+					     .order = query_get_bytes(q, 1),
+					     .is_stored = !query_is_null(q, 2),
+					     .size = query_get_int(q, 3),
+					     .stored_at = query_get_int(q, 4)};
+
+		if (order.is_stored)
+			err = query_get_exact(q, 2, order.root.b, sizeof(order.root.b));
+		if (err == ERR_OK)
+			err = each(arg, &order);
 		if (err != ERR_OK)
 			break;
 	}

@@ -108,8 +108,16 @@ struct ledger_settlement {
 enum err ledger_settlements(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
 			    enum err (*each)(void *arg, const struct ledger_settlement *settlement),
 			    void *arg) WARN_UNUSED;
+/* An order, and of an upload what its receipt said, if that is known. */
+struct ledger_order {
+	struct bytes allocation, order;
+	bool is_stored;
+	struct bytes32 root;
+	uint64_t size;
+	uint64_t stored_at;
+};
 enum err ledger_orders(struct ledger *ledger, const struct address *satellite, uint64_t from, uint64_t until,
-		       enum err (*each)(void *arg, struct bytes allocation, struct bytes order), void *arg) WARN_UNUSED;
+		       enum err (*each)(void *arg, const struct ledger_order *order), void *arg) WARN_UNUSED;
 
 /* The unsettled order that has waited longest, and the one whose deadline is next; zeros when there is none. */
 struct ledger_oldest {

@@ -319,6 +319,10 @@ struct store_transfer {
 	struct order order; /* amount 0 and a zero signature: the serial was used, nothing ordered yet */
 	struct signature order_signature;
 	uint64_t at; /* Unix seconds */
+	/* of an upload, read back: what its receipt says; `at` is its storedAt */
+	bool is_piece;
+	struct bytes32 root;
+	uint64_t size;
 };
 /* Add an entry; a thread of the log's own writes it at once, in the order in which entries were added, and it is synced
  * with the next group commit or within a second. done(arg, err), called from that thread, says that it is written: it

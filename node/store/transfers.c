@@ -117,7 +117,10 @@ static enum err read_spot(struct store *store, const struct spot *spot, struct r
 	if (err != ERR_OK)
 		return err == ERR_IO ? ERR_IO : ERR_CORRUPT;
 	ret->sequence = record->sequence;
-	ret->at = record->type == RECORD_PIECE ? record->stored_at : record->created;
+	ret->is_piece = record->type == RECORD_PIECE;
+	ret->at = ret->is_piece ? record->stored_at : record->created;
+	ret->root = record->root;
+	ret->size = record->size;
 	return store_deal_read(&record->deal, ret);
 }
 

@@ -111,7 +111,7 @@ def test_export(month, tmp_path):
     assert (found["holds"], status) == (True, 0), json.dumps(found, indent=1)
     assert (found["missing"], found["without_list"]) == (0, 0)
     types = found["types"]
-    for name in ("Allocation", "Order", "Settlement", "Settled", "Usage", "Price", "Payee", "Statement"):
+    for name in ("Allocation", "Order", "Settlement", "Settled", "Receipt", "Usage", "Price", "Payee", "Statement"):
         assert types[name]["items"] > 0, name
     assert types["Allocation"] == types["Order"]
     everything, _ = judge(tmp_path, export(node, tmp_path / "all"))
