@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/memory.h"
+#include "common/serving.h"
 
 #define WORKERS_MOST 64
 
@@ -19,31 +20,6 @@ static unsigned workers_for(uint64_t wanted)
 	if (processors < 1)
 		return 1;
 	return processors > WORKERS_MOST ? WORKERS_MOST : (unsigned)processors;
-}
-
-static unsigned milliseconds(const struct options *options, const char *name)
-{
-	return (unsigned)option_int(options, name) * 1000;
-}
-
-static void read_limits(const struct options *options, struct limits *ret)
-{
-	unsigned window = (unsigned)option_int(options, "pace-window");
-
-	ret->channel = (struct channel_limits){
-		.handshake_ms = milliseconds(options, "handshake-timeout"),
-		.first_ms = milliseconds(options, "first-timeout"),
-		.idle_ms = milliseconds(options, "idle-timeout"),
-		.pace_ms = window * 1000,
-		.pace_bytes = (unsigned)option_int(options, "pace") * window,
-	};
-	ret->listener = (struct listener_limits){
-		.half_open = (unsigned)option_int(options, "half-open"),
-		.half_open_network = (unsigned)option_int(options, "half-open-network"),
-		.address_burst = (unsigned)option_int(options, "address-burst"),
-		.address_minute = (unsigned)option_int(options, "address-minute"),
-	};
-	ret->requests = (unsigned)option_int(options, "requests");
 }
 
 enum store_index settings_index(const struct options *options)
@@ -62,7 +38,8 @@ void settings_read(const struct options *options, struct settings *ret)
 	ret->disk_threads = (unsigned)option_int(options, "disk-threads");
 	ret->in_flight = option_int(options, "in-flight");
 	ret->serials = (uint32_t)option_int(options, "serials");
-	read_limits(options, &ret->limits);
+	serving_read(options, &ret->limits.channel, &ret->limits.listener);
+	ret->limits.requests = (unsigned)option_int(options, "requests");
 }
 
 void settings_read_live(const struct options *options, struct live_settings *ret)

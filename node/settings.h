@@ -4,16 +4,16 @@
 
 #include "common/log.h"
 #include "common/options.h"
+#include "common/serving.h"
 #include "node/parts.h"
 #include "node/store/store.h"
 
 #define SETTINGS_MESSAGE 512
 
 /* Names of the options that `init` writes to config.ini and `run` takes. */
-#define SETTINGS_OPTIONS                                                                                       \
+#define SETTINGS_OPTIONS                                                                                      \
 	"satellite allocate listen external http payout check-in settle index scrub workers disk-threads in-flight " \
-	"requests serials handshake-timeout first-timeout idle-timeout pace-window pace half-open "            \
-	"half-open-network address-burst address-minute log-level"
+	"requests serials " SERVING_OPTIONS " log-level"
 
 struct settings {
 	uint64_t allocation; /* bytes */
@@ -41,7 +41,6 @@ struct live_settings {
 	size_t satellite_count;
 };
 
-enum store_index settings_index(const struct options *options);
 /* Where the index of pieces is to be. */
 enum store_index settings_index(const struct options *options);
 void settings_read(const struct options *options, struct settings *ret);

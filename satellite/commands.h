@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "common/options.h"
+#include "common/serving.h"
 #include "satellite/desk.h"
 
 #define COMMANDS_WHY 400
@@ -14,9 +15,7 @@
 	"listen external http test-network chain-id contract redundancy price-storage price-egress "         \
 	"price-audit price-repair surge charge-storage charge-egress held held-release minimum-payout "      \
 	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
-	"audit-samples "                                                                                     \
-	"audit-timeout audit-threads threads requests handshake-timeout first-timeout idle-timeout "         \
-	"pace-window pace half-open half-open-network address-burst address-minute log-level"
+	"audit-samples audit-timeout audit-threads threads requests " SERVING_OPTIONS " log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */

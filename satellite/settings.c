@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/serving.h"
+
 static struct amount price(const struct options *options, const char *name, struct amount fallback)
 {
 	return option_given(options, name) ? amount_of(option_int(options, name)) : fallback;
@@ -57,26 +59,6 @@ static enum err read_pay(const struct options *options, struct settings *setting
 	return ERR_OK;
 }
 
-static void read_limits(const struct options *options, struct settings *settings)
-{
-	uint64_t window = option_int(options, "pace-window");
-
-	settings->channel = (struct channel_limits){
-		.handshake_ms = (unsigned)option_int(options, "handshake-timeout") * 1000,
-		.first_ms = (unsigned)option_int(options, "first-timeout") * 1000,
-		.idle_ms = (unsigned)option_int(options, "idle-timeout") * 1000,
-		.pace_ms = (unsigned)window * 1000,
-		.pace_bytes = (unsigned)(option_int(options, "pace") * window),
-	};
-	settings->listener = (struct listener_limits){
-		.half_open = (unsigned)option_int(options, "half-open"),
-		.half_open_network = (unsigned)option_int(options, "half-open-network"),
-		.address_burst = (unsigned)option_int(options, "address-burst"),
-		.address_minute = (unsigned)option_int(options, "address-minute"),
-	};
-	settings->requests = (unsigned)option_int(options, "requests");
-}
-
 /* Signatures of a test network must be worthless on a real one, so the two never share a domain. */
 static enum err read_domain(const struct options *options, struct settings *settings, char *why, size_t room)
 {
@@ -118,7 +100,8 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	err = read_pay(options, &s, why, room);
 	if (err != ERR_OK)
 		return err;
-	read_limits(options, &s);
+	serving_read(options, &s.channel, &s.listener);
+	s.requests = (unsigned)option_int(options, "requests");
 	s.online = option_int(options, "online");
 	s.allocation_lifetime = option_int(options, "allocation-lifetime");
 	s.upload_lifetime = option_int(options, "upload-lifetime");
