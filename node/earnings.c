@@ -47,7 +47,6 @@ static void set_prices(const struct workings *w, struct earnings_day *day)
 	const struct price *ask = price_at(w->asks, w->ask_count, at);
 	struct prices offered, asked;
 
-	day->has_prices = offer != NULL;
 	if (offer == NULL)
 		return;
 	offered = price_table(offer);
@@ -120,6 +119,7 @@ static void estimate_days(struct workings *w, uint64_t now)
 
 		if (day->is_signed || day->day < w->known_until)
 			continue;
+		day->is_estimate = true;
 		e->days_unsigned++;
 		if (now > start)
 			day->stored = byte_seconds_of(w->carried.bytes, (now < end ? now : end) - start);

@@ -20,15 +20,15 @@
 
 /* One day of a month. */
 struct earnings_day {
-	uint32_t day;	/* Unix seconds / 86400 */
-	bool is_signed; /* its usage is here; else `stored` is an estimate */
+	uint32_t day;	  /* Unix seconds / 86400 */
+	bool is_signed;	  /* its usage is here */
+	bool is_estimate; /* it will be: `stored` goes on as it was; neither: nothing was stored on it */
 	struct byte_seconds stored;
 	uint64_t egress; /* bytes, as the next two */
 	uint64_t audit;
 	uint64_t repair;
 	uint64_t orders;      /* settled */
 	struct prices prices; /* of that day */
-	bool has_prices;
 };
 
 /* A line on which the two disagree; a side without it is all zeros. */

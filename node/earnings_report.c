@@ -48,6 +48,7 @@ static json_t *json_day(const struct earnings_day *day)
 
 	json_object_set_new(json, "day", json_string(print_day(day->day, text)));
 	json_object_set_new(json, "signed", json_boolean(day->is_signed));
+	json_object_set_new(json, "estimate", json_boolean(day->is_estimate));
 	json_object_set_new(json, "byte_seconds", json_u128(byte_seconds_value(day->stored)));
 	json_object_set_new(json, "egress", json_integer((json_int_t)day->egress));
 	json_object_set_new(json, "audit", json_integer((json_int_t)day->audit));
@@ -58,6 +59,13 @@ static json_t *json_day(const struct earnings_day *day)
 	json_object_set_new(json, "price_audit", json_amount(day->prices.audit));
 	json_object_set_new(json, "price_repair", json_amount(day->prices.repair));
 	return json;
+}
+
+/* Days of nothing, as those before the node was there, are left out. */
+static bool has_something(const struct earnings_day *day)
+{
+	return day->is_signed || byte_seconds_value(day->stored) > 0 || day->egress + day->audit + day->repair > 0 ||
+	       day->orders > 0;
 }
 
 static json_t *json_line(const struct sheet_line *line)
@@ -159,8 +167,10 @@ static json_t *json_month(const struct earned_month *e, bool with_days)
 	id_to_hex(&e->satellite.endpoint.id, id);
 	for (size_t i = 0; i < e->own.sheet.count; i++)
 		json_array_append_new(lines, json_line(&e->own.sheet.lines[i]));
-	for (uint32_t i = 0; with_days && i < e->day_count; i++)
-		json_array_append_new(days, json_day(&e->days[i]));
+	for (uint32_t i = 0; with_days && i < e->day_count; i++) {
+		if (has_something(&e->days[i]))
+			json_array_append_new(days, json_day(&e->days[i]));
+	}
 	json_object_set_new(json, "period", json_string(period_print(e->period, period)));
 	json_object_set_new(json, "satellite", json_string(address));
 	json_object_set_new(json, "id", json_string(id));
@@ -318,7 +328,7 @@ static void print_days(const json_t *days)
 		       option_print_size((uint64_t)json_integer_value(json_object_get(day, "audit")), audit),
 		       option_print_size((uint64_t)json_integer_value(json_object_get(day, "repair")), repair),
 		       (long long)json_integer_value(json_object_get(day, "orders")),
-		       is_set(day, "signed") ? "" : "  not signed yet");
+		       is_set(day, "estimate") ? "  an estimate, not signed yet" : "");
 	}
 }
 

@@ -61,6 +61,8 @@ def test_own_books_agree_with_the_statement(network, books):
         wait_until("audits in the books", lambda n=node: any(
             d["audit"] for d in month_of(n, books.month()[0])["days"]) or n.json("status")["space"]["pieces"] == 0)
 
+    assert any(d["estimate"] and not d["signed"] for n in network.nodes for d in month_of(n, books.month()[0])["days"])
+
     period = books.end_month()
     closed = close(books, period)
     fetch(network, period)
@@ -69,6 +71,8 @@ def test_own_books_agree_with_the_statement(network, books):
         month = month_of(node, period)
         assert month["over"] and month["statement"] and month["days_unsigned"] == 0
         assert month["differences"] == [] and month["agrees"], json.dumps(month, indent=1)
+        assert not any(d["estimate"] for d in month["days"])
+        assert all(d["signed"] for d in month["days"] if d["byte_seconds"] != "0")
         theirs = paid[node.address]
         assert amount(month["own"]["earned"]) == theirs["earned"]
         assert amount(month["own"]["held"]) == theirs["held"]
