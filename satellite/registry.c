@@ -7,19 +7,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "payments/typed.h"
+#include "payments/price.h"
 #include "satellite/payees.h"
-
-const char *node_status_name(enum node_status status)
-{
-	switch (status) {
-	case NODE_GOOD:
-		return "good";
-	case NODE_UNREACHABLE:
-		return "unreachable";
-	}
-	return "unknown";
-}
 
 uint64_t registry_online_since(const struct settings *settings, uint64_t now)
 {
@@ -38,9 +27,9 @@ static enum err check_payee(struct work *work)
 		return ERR_OK;
 	if (typed_decode(&typed_payee, wire, &payee, &signature) != ERR_OK)
 		return work_refuse(work, REFUSAL_MALFORMED, "payee: not a signed Payee");
-	if (!address_equal(&payee.node, &work->caller->address))
-		return work_refuse(work, REFUSAL_NODE, "payee: made for another node");
-	refusal = typed_verify(&typed_payee, &payee, &work->desk->settings->domain, &signature, &work->caller->address);
+	refusal = payee_check(&payee, &signature, &work->desk->settings->domain, &work->caller->address);
+	if (refusal == REFUSAL_NODE)
+		return work_refuse(work, refusal, "payee: made for another node");
 	if (refusal != REFUSAL_NONE)
 		return work_refuse(work, refusal, "payee: the signature is not this node's");
 	return ERR_OK;

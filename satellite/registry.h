@@ -16,7 +16,6 @@ enum node_status {
 	NODE_GOOD = 1,	      /* online, may be given pieces */
 	NODE_UNREACHABLE = 2, /* the dial-back did not find it */
 };
-const char *node_status_name(enum node_status status);
 
 struct registered_node {
 	struct address address;
