@@ -3,31 +3,23 @@
 
 #include "payments/u256.h"
 
-static const struct {
-	const char *name;
-	const char *text;
-} faults[STATEMENT_FAULTS] = {
-	[STATEMENT_SOUND] = {"sound", "adds up"},
-	[STATEMENT_FAULT_PERIOD] = {"period", "its period is no month"},
-	[STATEMENT_FAULT_LINES] = {"lines", "it was signed over other lines"},
-	[STATEMENT_FAULT_AMOUNT] = {"amount", "a line's amount is not its quantity times its price"},
-	[STATEMENT_FAULT_SUM] = {"sum", "its lines do not make a payable amount"},
-	[STATEMENT_FAULT_EARNED] = {"earned", "what it says was earned is not the sum of its lines"},
-	[STATEMENT_FAULT_HELD] = {"held", "what it says was held is not what its line says"},
-	[STATEMENT_FAULT_RELEASED] = {"released", "what it says was released is not what its line says"},
-	[STATEMENT_FAULT_FORFEITED] = {"forfeited", "what it says was forfeited is not what its line says"},
-	[STATEMENT_FAULT_PAID] = {"paid", "what it pays or rolls over is not what is payable"},
-	[STATEMENT_FAULT_CUMULATIVE] = {"cumulative", "less was allotted in all than in this month"},
+static const char *const faults[STATEMENT_FAULTS] = {
+	[STATEMENT_SOUND] = "adds up",
+	[STATEMENT_FAULT_PERIOD] = "its period is no month",
+	[STATEMENT_FAULT_LINES] = "it was signed over other lines",
+	[STATEMENT_FAULT_AMOUNT] = "a line's amount is not its quantity times its price",
+	[STATEMENT_FAULT_SUM] = "its lines do not make a payable amount",
+	[STATEMENT_FAULT_EARNED] = "what it says was earned is not the sum of its lines",
+	[STATEMENT_FAULT_HELD] = "what it says was held is not what its line says",
+	[STATEMENT_FAULT_RELEASED] = "what it says was released is not what its line says",
+	[STATEMENT_FAULT_FORFEITED] = "what it says was forfeited is not what its line says",
+	[STATEMENT_FAULT_PAID] = "what it pays or rolls over is not what is payable",
+	[STATEMENT_FAULT_CUMULATIVE] = "less was allotted in all than in this month",
 };
-
-const char *statement_fault_name(enum statement_fault fault)
-{
-	return (unsigned)fault < STATEMENT_FAULTS ? faults[fault].name : "unknown";
-}
 
 const char *statement_fault_text(enum statement_fault fault)
 {
-	return (unsigned)fault < STATEMENT_FAULTS ? faults[fault].text : "unknown";
+	return (unsigned)fault < STATEMENT_FAULTS ? faults[fault] : "unknown";
 }
 
 static bool work_is_priced(const struct sheet *sheet, uint64_t at)

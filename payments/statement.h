@@ -27,8 +27,7 @@ enum statement_fault {
 
 /* The signature is not looked at: typed_verify does that. */
 enum statement_fault statement_check(const struct statement *statement, const struct sheet *sheet) WARN_UNUSED;
-/* "amount"; for JSON. And a phrase for people. Never NULL. */
-const char *statement_fault_name(enum statement_fault fault);
+/* A phrase for people. Never NULL. */
 const char *statement_fault_text(enum statement_fault fault);
 
 #endif

@@ -158,22 +158,3 @@ enum err tally_add_traffic(struct tally *tally, enum action action, uint64_t byt
 	}
 	return ERR_OK;
 }
-
-enum err tally_earnings(const struct tally *tally, const struct prices *prices, struct earnings *ret)
-{
-	struct earnings e = {.total = amount_of(0)};
-	const struct amount *lines[] = {&e.storage, &e.egress, &e.audit, &e.repair};
-	enum err err = tally_storage(tally->stored, prices->storage, tally->at, &e.storage);
-
-	if (err == ERR_OK)
-		err = tally_traffic(tally->egress, prices->egress, &e.egress);
-	if (err == ERR_OK)
-		err = tally_traffic(tally->audit, prices->audit, &e.audit);
-	if (err == ERR_OK)
-		err = tally_traffic(tally->repair, prices->repair, &e.repair);
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]) && err == ERR_OK; i++)
-		err = amount_add(e.total, *lines[i], &e.total);
-	if (err == ERR_OK)
-		*ret = e;
-	return err;
-}

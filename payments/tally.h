@@ -52,19 +52,8 @@ struct tally {
 	uint64_t repair;
 };
 
-/* One line for each kind of work, rounded down by itself, and their sum. */
-struct earnings {
-	struct amount storage;
-	struct amount egress;
-	struct amount audit;
-	struct amount repair;
-	struct amount total;
-};
-
 /* Count settled bytes as the action that they were moved by; uploads count nothing. ERR_OVERFLOW leaves the tally as it
  * is. */
 enum err tally_add_traffic(struct tally *tally, enum action action, uint64_t bytes) WARN_UNUSED;
-/* ERR_OVERFLOW when a line or the sum does not fit. */
-enum err tally_earnings(const struct tally *tally, const struct prices *prices, struct earnings *ret) WARN_UNUSED;
 
 #endif

@@ -14,7 +14,9 @@ static bool is_alphanumeric(uint8_t c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-const char *buckets_name_fault(struct bytes name)
+/* 3 to 63 of a-z 0-9 . -, beginning and ending with a letter or digit, no two dots in a row. NULL, or what is wrong
+ * with the name. */
+static const char *name_fault(struct bytes name)
 {
 	if (name.len < BUCKET_MIN || name.len > BUCKET_MAX)
 		return "bucket: a name has 3 to 63 characters";
@@ -47,7 +49,7 @@ static void bind_bucket(struct query *q, struct work *work, struct bytes name)
 
 enum err buckets_require(struct work *work, struct bytes name)
 {
-	const char *fault = buckets_name_fault(name);
+	const char *fault = name_fault(name);
 	struct query *q;
 	enum err err;
 
@@ -81,7 +83,7 @@ static enum err make(struct database *db, void *arg)
 
 enum err buckets_make(struct work *work)
 {
-	const char *fault = buckets_name_fault(work->message->bucket.bucket);
+	const char *fault = name_fault(work->message->bucket.bucket);
 	enum err err;
 
 	if (fault != NULL)

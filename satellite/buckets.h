@@ -4,10 +4,6 @@
 
 #include "satellite/desk.h"
 
-/* 3 to 63 of a-z 0-9 . -, beginning and ending with a letter or digit, no two dots in a row. NULL, or what is wrong
- * with the name. */
-const char *buckets_name_fault(struct bytes name);
-
 /* ERR_OK when the caller has this bucket; else refused with NAME or NOT_FOUND. */
 enum err buckets_require(struct work *work, struct bytes name) WARN_UNUSED;
 

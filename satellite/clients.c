@@ -129,15 +129,3 @@ enum err clients_known(struct database *db, const struct address *client, bool *
 	*ret = err == ERR_OK;
 	return ERR_OK;
 }
-
-enum err clients_count(struct database *db, uint64_t *ret)
-{
-	struct query *q = database_query(db, "SELECT COUNT(*) FROM clients");
-	enum err err = query_one(q);
-
-	if (err != ERR_OK)
-		return err;
-	*ret = query_get_int(q, 0);
-	query_reset(q);
-	return ERR_OK;
-}

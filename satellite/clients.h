@@ -14,6 +14,5 @@ enum err clients_grant(struct database *db, uint64_t now, uint64_t lifetime,
 enum err clients_enrol(struct work *work) WARN_UNUSED;
 
 enum err clients_known(struct database *db, const struct address *client, bool *ret) WARN_UNUSED;
-enum err clients_count(struct database *db, uint64_t *ret) WARN_UNUSED;
 
 #endif

@@ -149,7 +149,7 @@ static enum err find_sum(struct database *db, const char *sql, const struct addr
 	return ERR_OK;
 }
 
-/* Allocations of segments that are not committed; `hour` is bound and not needed. */
+/* Allocations of segments that are not committed, as far as they have not lapsed. */
 static const char reserved_sql[] =
 	"SELECT COALESCE(SUM(s.piece_size * (SELECT COUNT(*) FROM offers f WHERE f.segment = s.segment)), 0) "
 	"FROM objects o JOIN segments s ON s.version = o.version AND s.state = 1 WHERE o.state = 1 AND "

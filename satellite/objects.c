@@ -419,17 +419,3 @@ enum err objects_forget(struct database *db, const struct bytes32 *version)
 	query_bytes32(q, "version", version);
 	return query_run(q);
 }
-
-enum err objects_count(struct database *db, uint64_t *ret_count, uint64_t *ret_bytes)
-{
-	struct query *q = database_query(db, "SELECT COUNT(*), COALESCE(SUM(plain_size), 0) FROM objects "
-					     "WHERE state = 2");
-	enum err err = query_one(q);
-
-	if (err != ERR_OK)
-		return err;
-	*ret_count = query_get_int(q, 0);
-	*ret_bytes = query_get_int(q, 1);
-	query_reset(q);
-	return ERR_OK;
-}

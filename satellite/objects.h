@@ -49,7 +49,5 @@ enum err objects_any_expired(struct database *db, uint64_t now, uint64_t idle_si
 enum err objects_next_removed(struct database *db, struct bytes32 *ret_version, bool *ret_was_visible) WARN_UNUSED;
 /* Forget a removed object that has no segments left. Inside a transaction. */
 enum err objects_forget(struct database *db, const struct bytes32 *version) WARN_UNUSED;
-/* Visible objects and their plain bytes. */
-enum err objects_count(struct database *db, uint64_t *ret_count, uint64_t *ret_bytes) WARN_UNUSED;
 
 #endif

@@ -99,11 +99,6 @@ void gather_free(struct gather *gather)
 	free_when_idle(gather);
 }
 
-uint32_t gather_first(const struct gather *gather)
-{
-	return gather->first;
-}
-
 uint32_t gather_last(const struct gather *gather)
 {
 	return gather->last;

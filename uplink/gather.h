@@ -40,8 +40,7 @@ struct gather *gather_new(struct transfer *transfer, const struct gather_range *
 /* No more events; freed when the pool has given back what it works on. */
 void gather_free(struct gather *gather);
 
-/* The stripes that the range touches, and of one of them the units. */
-uint32_t gather_first(const struct gather *gather);
+/* The last stripe that the range touches. */
 uint32_t gather_last(const struct gather *gather);
 /* The first that was not decrypted yet, and the first that is not complete; past the last one: none. */
 uint32_t gather_head(const struct gather *gather);

@@ -368,19 +368,6 @@ bool index_remove(struct index *index, uint64_t hash, uint32_t segment, uint32_t
 	return found;
 }
 
-bool index_replace(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset,
-		   const struct index_place *place)
-{
-	struct table *table = enter(index, hash);
-	uint32_t at = position_of(table, hash, segment, offset);
-	bool found = at < table->room;
-
-	if (found)
-		rewrite(index, table, at, index_pack(hash, place));
-	leave(index, hash);
-	return found;
-}
-
 bool index_mark(struct index *index, uint64_t hash, const struct index_spot *at, const struct index_change *change,
 		struct index_place *ret)
 {

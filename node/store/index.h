@@ -74,9 +74,6 @@ size_t index_find(struct index *index, uint64_t hash, void (*pin)(void *arg, uin
 void index_insert(struct index *index, uint64_t hash, const struct index_place *place);
 /* Remove the slot of this hash at this segment and offset; false when it is not there. */
 bool index_remove(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset, struct index_place *ret);
-/* Put `place` for the slot at `segment` and `offset`; false when that is not there (any more). */
-bool index_replace(struct index *index, uint64_t hash, uint32_t segment, uint32_t offset,
-		   const struct index_place *place);
 /* Change flags and day of the slot that stands there; false when it is not there (any more). *ret is the slot as it
  * was. */
 bool index_mark(struct index *index, uint64_t hash, const struct index_spot *at, const struct index_change *change,

@@ -187,16 +187,6 @@ void upkeep_free(struct upkeep *upkeep)
 	free(upkeep);
 }
 
-bool upkeep_stopping(struct upkeep *upkeep)
-{
-	bool stopping;
-
-	pthread_mutex_lock(&upkeep->lock);
-	stopping = upkeep->stopping;
-	pthread_mutex_unlock(&upkeep->lock);
-	return stopping;
-}
-
 void upkeep_note_customer(struct upkeep *upkeep)
 {
 	atomic_fetch_add_explicit(&upkeep->customers, 1, memory_order_relaxed);

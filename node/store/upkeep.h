@@ -38,10 +38,9 @@ struct upkeep;
 struct upkeep *upkeep_new(const struct upkeep_job *jobs, void *arg);
 /* Run the jobs from a thread. */
 void upkeep_start(struct upkeep *upkeep);
-/* End the thread after the step under way. Jobs that wait inside a step look at upkeep_stopping. */
+/* End the thread after the step under way. */
 void upkeep_stop(struct upkeep *upkeep);
 void upkeep_free(struct upkeep *upkeep);
-bool upkeep_stopping(struct upkeep *upkeep);
 
 /* A customer is being served. */
 void upkeep_note_customer(struct upkeep *upkeep);

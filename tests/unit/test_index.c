@@ -104,23 +104,6 @@ static void test_against_a_model(void **state)
 	index_free(index);
 }
 
-static void test_replace_compares(void **state)
-{
-	struct index *index = index_new(&secret);
-	struct index_place old = place_of(1), new = place_of(2), found[INDEX_MATCHES];
-	uint64_t hash = hash_of(index, 1);
-
-	(void)state;
-	assert_false(index_replace(index, hash, old.segment, old.offset, &new));
-	index_insert(index, hash, &old);
-	assert_false(index_replace(index, hash, old.segment, old.offset + RECORD_UNIT, &new));
-	assert_true(index_replace(index, hash, old.segment, old.offset, &new));
-	assert_int_equal(index_find(index, hash, NULL, NULL, found), 1);
-	expect_place(&found[0], &new);
-	assert_false(index_remove(index, hash, old.segment, old.offset, NULL));
-	index_free(index);
-}
-
 static void test_extremes(void **state)
 {
 	struct index *index = index_new(&secret);
@@ -241,7 +224,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_against_a_model),
-		cmocka_unit_test(test_replace_compares),
 		cmocka_unit_test(test_extremes),
 		cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_mapped),

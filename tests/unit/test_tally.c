@@ -244,49 +244,6 @@ static void test_add_traffic(void **state)
 	assert_true(t.egress == 15 && t.audit == 7 && t.repair == 9);
 }
 
-/* The total is the sum of the lines as they are printed, each the floor of its own work. */
-static void test_lines_add_up(void **state)
-{
-	struct random_stream s;
-
-	(void)state;
-	random_stream_init(&s, bytes_of_text("lines"));
-	for (int i = 0; i < 5000; i++) {
-		struct tally t = {JANUARY_2026, byte_seconds_of(random_stream_u64(&s) >> 10, 31 * DAY),
-				  random_stream_u64(&s) >> 8, random_stream_u64(&s) >> 8, random_stream_u64(&s) >> 8};
-		struct prices p = {
-			amount_of(random_stream_below(&s, 1000000000)), amount_of(random_stream_below(&s, 1000000000)),
-			amount_of(random_stream_below(&s, 1000000000)), amount_of(random_stream_below(&s, 1000000000))};
-		struct earnings e;
-
-		assert_int_equal(tally_earnings(&t, &p, &e), ERR_OK);
-		assert_true(amount_units(e.storage) ==
-			    storage(byte_seconds_value(t.stored), amount_units(p.storage), JANUARY_2026));
-		assert_true(amount_units(e.egress) == (uint128)t.egress * amount_units(p.egress) / TB);
-		assert_true(amount_units(e.audit) == (uint128)t.audit * amount_units(p.audit) / TB);
-		assert_true(amount_units(e.repair) == (uint128)t.repair * amount_units(p.repair) / TB);
-		assert_true(amount_units(e.total) == amount_units(e.storage) + amount_units(e.egress) +
-							     amount_units(e.audit) + amount_units(e.repair));
-	}
-}
-
-static void test_earnings_overflow(void **state)
-{
-	struct prices p = {amount_of(UINT64_MAX), amount_of(UINT64_MAX), amount_of(1), amount_of(1)};
-	struct tally t = {.at = JANUARY_2026, .stored = byte_seconds_of(TB, 31 * DAY)};
-	struct earnings e = {.total = AMOUNT_INIT(3)};
-
-	(void)state;
-	assert_int_equal(tally_earnings(&t, &p, &e), ERR_OK);
-	assert_true(amount_units(e.total) == UINT64_MAX);
-	t.audit = TB; /* one unit more than fits */
-	assert_int_equal(tally_earnings(&t, &p, &e), ERR_OVERFLOW);
-	t.audit = 0;
-	t.egress = TB + 1;
-	assert_int_equal(tally_earnings(&t, &p, &e), ERR_OVERFLOW);
-	assert_true(amount_units(e.total) == UINT64_MAX);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,8 +259,6 @@ int main(void)
 		cmocka_unit_test(test_traffic),
 		cmocka_unit_test(test_prices),
 		cmocka_unit_test(test_add_traffic),
-		cmocka_unit_test(test_lines_add_up),
-		cmocka_unit_test(test_earnings_overflow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
