@@ -159,6 +159,8 @@ static enum err read_before(struct database *db, const struct address *node, str
 	return err == ERR_OVERFLOW ? ERR_CORRUPT : err;
 }
 
+_Static_assert(MESSAGE_SHEET_MAX == SHEET_BYTES, "a STATEMENT holds any sheet");
+
 static void keep_sheet(const struct sheet *sheet, struct stub *stub)
 {
 	uint8_t *bytes = memory_new(1, SHEET_BYTES);

@@ -16,6 +16,8 @@
 #define ROWS_PER_PART (MESSAGE_USAGE_ROWS / USAGE_ROW)
 #define PARTS 16 /* of an answer; after that the node asks for more */
 
+_Static_assert(MESSAGE_USAGE_ROWS % USAGE_ROW == 0, "a part ends with a whole row");
+
 static void bind_node(struct query *q, const struct address *node)
 {
 	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
