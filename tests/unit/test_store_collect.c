@@ -15,62 +15,29 @@
 #include "common/memory.h"
 #include "node/store/collect.h"
 #include "node/store/marks.h"
-#include "tests/kit/fault.h"
 #include "tests/kit/hands.h"
 #include "tests/kit/pieces.h"
+#include "tests/kit/stand.h"
 
 #define ALLOCATION (64ull << 20)
 #define DAY 86400
 #define PIECES 100
 
-struct fixture {
-	struct fault *fault;
-	struct store *store;
-};
-
-static const struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
-
-static enum err try_open(struct fixture *f)
-{
-	char why[STORE_MESSAGE];
-
-	return store_open("/", &options, fault_seam(f->fault), &f->store, why);
-}
-
 static int set_up(void **state)
 {
-	struct fixture *f = memory_new(1, sizeof(*f));
 	const struct address address = {{7}};
-	char why[STORE_MESSAGE];
+	struct stand *f;
 	uint16_t number;
 
 	hands_set_ahead(0);
-	f->fault = fault_new(256 << 20);
-	assert_int_equal(store_init("/", ALLOCATION, SEGMENT_LEAST, fault_seam(f->fault), why), ERR_OK);
-	assert_int_equal(try_open(f), ERR_OK);
+	f = stand_new(ALLOCATION);
 	assert_int_equal(store_satellite(f->store, &address, &number), ERR_OK);
 	assert_int_equal(number, 0);
 	*state = f;
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	fault_free(f->fault);
-	free(f);
-	return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-	store_close(f->store);
-	assert_int_equal(try_open(f), ERR_OK);
-}
-
-static void fill(struct fixture *f, uint32_t count)
+static void fill(struct stand *f, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		assert_int_equal(pieces_put(f->store, i, 1, 20000, 0), ERR_OK);
@@ -108,7 +75,7 @@ static void work(struct store *store)
 		;
 }
 
-static struct answer collect(struct fixture *f, struct filter *filter)
+static struct answer collect(struct stand *f, struct filter *filter)
 {
 	struct answer answer = {.come = false};
 	enum err err = store_collect(f->store, 0, filter, answered, &answer);
@@ -123,7 +90,7 @@ static struct answer collect(struct fixture *f, struct filter *filter)
 	return answer;
 }
 
-static enum err restore_since(struct fixture *f, uint64_t since, struct answer *ret)
+static enum err restore_since(struct stand *f, uint64_t since, struct answer *ret)
 {
 	enum err err = store_restore_since(f->store, 0, since, answered, ret);
 
@@ -147,7 +114,7 @@ static bool is_trashed(struct store *store, uint32_t number)
 	return (found.place.flags & INDEX_TRASHED) != 0;
 }
 
-static void expect_trashed_below(struct fixture *f, uint32_t count, uint32_t below)
+static void expect_trashed_below(struct stand *f, uint32_t count, uint32_t below)
 {
 	struct store_space space;
 
@@ -160,12 +127,12 @@ static void expect_trashed_below(struct fixture *f, uint32_t count, uint32_t bel
 
 static void test_collects(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct answer answer;
 	uint64_t reads;
 
 	fill(f, PIECES);
-	reopen(f);
+	stand_reopen(f);
 	reads = fault_count(f->fault, FAULT_PREAD);
 	answer = collect(f, filter_from(15, 0, 0, soon()));
 	/* A trailer and a footer of each segment, twice. */
@@ -180,7 +147,7 @@ static void test_collects(void **state)
 	assert_int_equal(answer.result.moved_bytes, 15 * 20000);
 	for (int round = 0; round < 2; round++) {
 		expect_trashed_below(f, PIECES, 15);
-		reopen(f);
+		stand_reopen(f);
 	}
 	/* Again: there is nothing left to do. */
 	answer = collect(f, filter_from(15, 0, 0, soon()));
@@ -194,7 +161,7 @@ static void test_collects(void **state)
 
 static void test_age(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct answer answer;
 
 	fill(f, PIECES);
@@ -206,7 +173,7 @@ static void test_age(void **state)
 
 static void test_other_satellite(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct filter_shape shape = {.hashes = 7, .time = soon(), .pieces = 1};
 	struct filter *filter = filter_new(&shape);
 	struct answer answer = {.come = false};
@@ -223,7 +190,7 @@ static void test_other_satellite(void **state)
 /* Shards are collected each by itself. */
 static void test_shards(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	uint64_t time = soon(), moved = 0, pieces = 0;
 
 	fill(f, PIECES);
@@ -240,7 +207,7 @@ static void test_shards(void **state)
 	expect_trashed_below(f, PIECES, 5);
 }
 
-static void expect_held(struct fixture *f, uint64_t bytes, bool agreed)
+static void expect_held(struct stand *f, uint64_t bytes, bool agreed)
 {
 	struct store_held *held;
 
@@ -255,7 +222,7 @@ static void expect_held(struct fixture *f, uint64_t bytes, bool agreed)
 
 static void test_fuse(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct store_held *held;
 	struct answer answer;
 
@@ -267,13 +234,13 @@ static void test_fuse(void **state)
 	assert_int_equal(answer.result.unwanted_pieces, 21);
 	assert_int_equal(answer.result.moved_pieces, 0);
 	expect_trashed_below(f, PIECES, 0);
-	reopen(f);
+	stand_reopen(f);
 	expect_held(f, 21 * 20000, false);
 	answer = collect(f, filter_from(21, 0, 0, soon()));
 	assert_true(answer.result.held);
 	assert_int_equal(store_collect_agree(f->store, 9), ERR_NOT_FOUND);
 	assert_int_equal(store_collect_agree(f->store, 0), ERR_OK);
-	reopen(f);
+	stand_reopen(f);
 	expect_held(f, 21 * 20000, true);
 	answer = collect(f, filter_from(21, 0, 0, soon()));
 	assert_false(answer.result.held);
@@ -284,7 +251,7 @@ static void test_fuse(void **state)
 	/* The round is used up; the next day is another. */
 	answer = collect(f, filter_from(22, 0, 0, soon()));
 	assert_true(answer.result.held);
-	reopen(f);
+	stand_reopen(f);
 	hands_set_ahead(DAY + 60);
 	answer = collect(f, filter_from(22, 0, 0, soon()));
 	assert_false(answer.result.held);
@@ -293,17 +260,17 @@ static void test_fuse(void **state)
 
 static void test_repeat(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct answer answer;
 
 	fill(f, PIECES);
 	answer = collect(f, filter_from(PIECES, 0, 0, soon()));
 	assert_true(answer.result.held);
-	reopen(f);
+	stand_reopen(f);
 	hands_set_ahead(DAY - 60);
 	answer = collect(f, filter_from(PIECES, 0, 0, soon()));
 	assert_true(answer.result.held);
-	reopen(f);
+	stand_reopen(f);
 	hands_set_ahead(DAY + 60);
 	answer = collect(f, filter_from(PIECES, 0, 0, soon()));
 	assert_false(answer.result.held);
@@ -314,13 +281,13 @@ static void test_repeat(void **state)
 /* A step gets ahead also when a footer alone is more than it may read. */
 static void test_tiny_budget(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct filter *filter = filter_from(15, 0, 0, soon());
 	struct answer answer = {.come = false};
 	int steps = 0;
 
 	fill(f, PIECES);
-	reopen(f);
+	stand_reopen(f);
 	assert_int_equal(store_collect(f->store, 0, filter, answered, &answer), ERR_OK);
 	while (!answer.come) {
 		uint64_t budget = 300;
@@ -334,7 +301,7 @@ static void test_tiny_budget(void **state)
 
 static void test_restore(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct answer answer = {.come = false};
 
 	fill(f, PIECES);
@@ -352,14 +319,14 @@ static void test_restore(void **state)
 	expect_trashed_below(f, PIECES, 10);
 	assert_int_equal(restore_since(f, 0, &answer), ERR_OK);
 	assert_int_equal(answer.result.moved_pieces, 10);
-	reopen(f);
+	stand_reopen(f);
 	expect_trashed_below(f, PIECES, 0);
 }
 
 /* Whoever waits is told, or may leave; a queue has an end. */
 static void test_queue(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct answer answers[100] = {{.come = false}}, other = {.come = false};
 	struct filter *filter = filter_from(10, 0, 0, soon());
 	size_t count = 0;
@@ -380,13 +347,13 @@ static void test_queue(void **state)
 		assert_int_equal(answers[i].err, ERR_CANCELLED);
 	}
 	assert_false(other.come);
-	assert_int_equal(try_open(f), ERR_OK);
+	assert_int_equal(stand_open(f), ERR_OK);
 }
 
 /* Everything that is asked of a store in trouble is refused or answered, and nothing is lost. */
 static void test_read_only(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct answer answer = {.come = false};
 
 	fill(f, PIECES);
@@ -404,7 +371,7 @@ static void test_failures(void **state)
 {
 	(void)state;
 	for (uint64_t nth = 0; nth < 60; nth++) {
-		struct fixture *f;
+		struct stand *f;
 		struct answer answer = {.come = false};
 
 		set_up((void **)&f);
@@ -413,14 +380,14 @@ static void test_failures(void **state)
 		answer = collect(f, filter_from(5, 0, 0, soon()));
 		assert_true(answer.err == ERR_OK || answer.err == ERR_READ_ONLY);
 		fault_fail(f->fault, FAULT_NEVER, 5);
-		reopen(f);
+		stand_reopen(f);
 		for (uint32_t i = 0; i < 40; i++) {
 			if (i >= 5 || (answer.err == ERR_OK && answer.result.moved_pieces == 5))
 				assert_int_equal(is_trashed(f->store, i), i < 5);
 		}
 		for (uint32_t i = 0; i < 40; i++)
 			assert_int_equal(pieces_check(f->store, i, 1, 20000), ERR_OK);
-		tear_down((void **)&f);
+		stand_tear_down((void **)&f);
 	}
 }
 
@@ -432,7 +399,7 @@ static void test_power_cuts(void **state)
 	(void)state;
 	for (uint64_t change = 0; !finished; change++) {
 		struct answer answer = {.come = false};
-		struct fixture *f;
+		struct stand *f;
 
 		set_up((void **)&f);
 		fill(f, 40);
@@ -443,10 +410,10 @@ static void test_power_cuts(void **state)
 			assert_int_equal(restore_since(f, 0, &(struct answer){.come = false}), ERR_OK);
 		finished = !fault_stopped(f->fault);
 		for (int keep = 0; keep < FAULT_KEEPS * (int)images; keep++) {
-			struct fixture image = {fault_image(f->fault, (enum fault_keep)(keep % FAULT_KEEPS), change),
-						NULL};
+			struct stand image = {fault_image(f->fault, (enum fault_keep)(keep % FAULT_KEEPS), change),
+					      NULL, ALLOCATION};
 
-			assert_int_equal(try_open(&image), ERR_OK);
+			assert_int_equal(stand_open(&image), ERR_OK);
 			for (uint32_t i = 0; i < 40; i++)
 				assert_true(!is_trashed(image.store, i) || i < 3);
 			/* Asking again comes to the end that the first time would have come to. */
@@ -458,21 +425,21 @@ static void test_power_cuts(void **state)
 			store_close(image.store);
 			fault_free(image.fault);
 		}
-		tear_down((void **)&f);
+		stand_tear_down((void **)&f);
 	}
 }
 
 /* A damaged file of the fuses costs their memory, not the store. */
 static void test_damaged_fuse(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	uint8_t zeros[8] = {0};
 	struct store_held *held;
 
 	fill(f, PIECES);
 	assert_true(collect(f, filter_from(50, 0, 0, soon())).result.held);
 	fault_poke(f->fault, "//store/index/fuse", 20, zeros, sizeof(zeros));
-	reopen(f);
+	stand_reopen(f);
 	assert_int_equal(store_collect_held(f->store, &held), 0);
 	free(held);
 	assert_true(collect(f, filter_from(50, 0, 0, soon())).result.held);
@@ -481,17 +448,17 @@ static void test_damaged_fuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_collects, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_age, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_other_satellite, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_shards, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_fuse, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_repeat, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_restore, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_tiny_budget, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_queue, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_read_only, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_damaged_fuse, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_collects, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_age, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_other_satellite, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_shards, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_fuse, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_repeat, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_restore, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_tiny_budget, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_queue, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_read_only, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_damaged_fuse, set_up, stand_tear_down),
 		cmocka_unit_test(test_failures),
 		cmocka_unit_test(test_power_cuts),
 	};

@@ -15,54 +15,18 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/marks.h"
-#include "tests/kit/fault.h"
 #include "tests/kit/hands.h"
 #include "tests/kit/pieces.h"
+#include "tests/kit/stand.h"
 
 #define ALLOCATION (96ull << 20) /* enough segments for classes */
 #define DAY 86400
 
-struct fixture {
-	struct fault *fault;
-	struct store *store;
-};
-
-static const struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
-
-static enum err try_open(struct fixture *f)
-{
-	char why[STORE_MESSAGE];
-
-	return store_open("/", &options, fault_seam(f->fault), &f->store, why);
-}
-
 static int set_up(void **state)
 {
-	struct fixture *f = memory_new(1, sizeof(*f));
-	char why[STORE_MESSAGE];
-
 	hands_set_ahead(0);
-	f->fault = fault_new(256 << 20);
-	assert_int_equal(store_init("/", ALLOCATION, SEGMENT_LEAST, fault_seam(f->fault), why), ERR_OK);
-	assert_int_equal(try_open(f), ERR_OK);
-	*state = f;
+	*state = stand_new(ALLOCATION);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	fault_free(f->fault);
-	free(f);
-	return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-	store_close(f->store);
-	assert_int_equal(try_open(f), ERR_OK);
 }
 
 static void reap(struct store *store)
@@ -77,7 +41,7 @@ static void add_size(void *arg, const char *path, uint64_t size)
 		*(uint64_t *)arg += size;
 }
 
-static struct store_space expect_sums(struct fixture *f)
+static struct store_space expect_sums(struct stand *f)
 {
 	struct store_space space;
 	uint64_t files = 0;
@@ -117,7 +81,7 @@ static unsigned count_open(struct store *store)
 /* Pieces of a day stand together, apart from those that stay; eight days at most are open. */
 static void test_classes(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	uint64_t today = clock_wall() / DAY;
 
 	assert_int_equal(pieces_put(f->store, 0, 1, 5000, 0), ERR_OK);
@@ -135,7 +99,7 @@ static void test_classes(void **state)
 	assert_int_equal(class_of(f->store, 200), today + 1);
 	assert_int_equal(class_of(f->store, 0), 0);
 	expect_sums(f);
-	reopen(f);
+	stand_reopen(f);
 	for (uint32_t i = 1; i <= 12; i++) {
 		assert_int_equal(pieces_check(f->store, i, 1, 5000), ERR_OK);
 		assert_int_equal(class_of(f->store, i), today + i);
@@ -143,7 +107,7 @@ static void test_classes(void **state)
 	expect_sums(f);
 }
 
-static void fill_days(struct fixture *f, uint64_t today)
+static void fill_days(struct stand *f, uint64_t today)
 {
 	for (uint32_t i = 0; i < 20; i++) {
 		assert_int_equal(pieces_put_until(f->store, i, 1, 100000, (today + 2) * DAY), ERR_OK);
@@ -154,7 +118,7 @@ static void fill_days(struct fixture *f, uint64_t today)
 
 static void test_unlinked(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct store_space before, after;
 	uint64_t unlinks;
 
@@ -182,7 +146,7 @@ static void test_unlinked(void **state)
 	assert_true(after.dead < 200000);
 	for (uint32_t i = 0; i < 20; i++)
 		assert_int_equal(pieces_check(f->store, 100 + i, 1, 100000), ERR_OK);
-	reopen(f);
+	stand_reopen(f);
 	assert_int_equal(expect_sums(f).pieces, 23);
 	assert_int_equal(pieces_check(f->store, 200, 1, 100000), ERR_OK);
 }
@@ -190,7 +154,7 @@ static void test_unlinked(void **state)
 /* Where days have no segments of their own, expired pieces get tombstones. */
 static void test_small_store(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	const struct store_options small = {.allocation = 16 << 20, .no_upkeep = true};
 	char why[STORE_MESSAGE];
 	uint64_t today = clock_wall() / DAY;
@@ -216,13 +180,13 @@ static void test_small_store(void **state)
 /* A week at least, also of what was found at the start; not what came out again meanwhile. */
 static void test_trash(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 
 	for (uint32_t i = 0; i < 6; i++)
 		assert_int_equal(pieces_put(f->store, i, 1, 1000, 0), ERR_OK);
 	for (uint32_t i = 0; i < 3; i++)
 		assert_int_equal(pieces_trash(f->store, i), ERR_OK);
-	reopen(f);
+	stand_reopen(f);
 	hands_set_ahead(5 * DAY);
 	assert_int_equal(pieces_put(f->store, 10, 1, 1000, 0), ERR_OK);
 	assert_int_equal(pieces_trash(f->store, 3), ERR_OK);
@@ -241,7 +205,7 @@ static void test_trash(void **state)
 		assert_int_equal(pieces_check(f->store, 0, 1, 1000), ERR_NOT_FOUND);
 		assert_int_equal(pieces_check(f->store, 1, 1, 1000), ERR_NOT_FOUND);
 		assert_int_equal(pieces_check(f->store, 2, 1, 1000), ERR_OK);
-		reopen(f);
+		stand_reopen(f);
 	}
 	assert_int_equal(pieces_check(f->store, 3, 1, 1000), ERR_OK);
 	assert_int_equal(pieces_restore(f->store, 0), ERR_NOT_FOUND);
@@ -249,21 +213,21 @@ static void test_trash(void **state)
 
 static void test_wrong_clock(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 
 	fill_days(f, clock_wall() / DAY);
 	assert_int_equal(pieces_trash(f->store, 200), ERR_OK);
 	/* Far ahead, and no transfer says so. */
 	hands_set_ahead(400 * DAY);
 	reap(f->store);
-	reopen(f);
+	stand_reopen(f);
 	reap(f->store);
 	segments_wait_idle(f->store->segments);
 	reap(f->store);
 	/* Back in 1970. */
 	hands_set_ahead(1000 - (int64_t)clock_wall() + 400 * DAY);
 	reap(f->store);
-	reopen(f);
+	stand_reopen(f);
 	reap(f->store);
 	/* Right again: all is there. */
 	hands_set_ahead(0);
@@ -276,7 +240,7 @@ static void test_wrong_clock(void **state)
 /* Steps are small, and a round goes on where the one before ended. */
 static void test_budget(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	uint64_t budget;
 	int steps = 0;
 
@@ -301,7 +265,7 @@ static void test_budget(void **state)
 /* Also when a footer alone is more than a step may read. */
 static void test_tiny_budget(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	uint64_t budget = 300;
 	int steps = 0;
 
@@ -309,7 +273,7 @@ static void test_tiny_budget(void **state)
 		assert_int_equal(pieces_put(f->store, i, 1, 100, 0), ERR_OK);
 		assert_int_equal(pieces_trash(f->store, i), ERR_OK);
 	}
-	reopen(f);
+	stand_reopen(f);
 	hands_set_ahead(9 * DAY);
 	assert_int_equal(pieces_put(f->store, 100, 1, 100, 0), ERR_OK);
 	while (reaper_step(f->store, &budget) == UPKEEP_MORE) {
@@ -320,7 +284,7 @@ static void test_tiny_budget(void **state)
 }
 
 /* Pieces 0-19 expire, 100-119 do not, 120-124 leave the trash, 125-129 are in it since today. */
-static void build(struct fixture *f)
+static void build(struct stand *f)
 {
 	uint64_t today = clock_wall() / DAY;
 
@@ -356,11 +320,11 @@ static void expect_kept(struct store *store)
 	}
 }
 
-static void expect_image(struct fixture *f, bool finished)
+static void expect_image(struct stand *f, bool finished)
 {
 	struct store_space space;
 
-	assert_int_equal(try_open(f), ERR_OK);
+	assert_int_equal(stand_open(f), ERR_OK);
 	space = expect_sums(f);
 	assert_in_range(space.trashed, 5, finished ? 5 : 10);
 	for (uint32_t i = 0; i < 20; i++)
@@ -371,7 +335,7 @@ static void expect_image(struct fixture *f, bool finished)
 	assert_int_equal(space.pieces, 21);
 	expect_kept(f->store);
 	store_close(f->store);
-	assert_int_equal(try_open(f), ERR_OK);
+	assert_int_equal(stand_open(f), ERR_OK);
 	space = expect_sums(f);
 	assert_int_equal(space.pieces + space.trashed, 26);
 	store_close(f->store);
@@ -384,7 +348,7 @@ static void test_power_cuts(void **state)
 
 	(void)state;
 	for (uint64_t change = 0; !finished; change++) {
-		struct fixture *f;
+		struct stand *f;
 
 		set_up((void **)&f);
 		build(f);
@@ -394,26 +358,27 @@ static void test_power_cuts(void **state)
 		finished = !fault_stopped(f->fault);
 		for (int keep = 0; keep < FAULT_KEEPS; keep++) {
 			for (uint64_t i = 0; i < images; i++) {
-				struct fixture image = {fault_image(f->fault, (enum fault_keep)keep, i), NULL};
+				struct stand image = {fault_image(f->fault, (enum fault_keep)keep, i), NULL,
+						      ALLOCATION};
 
 				expect_image(&image, finished);
 				fault_free(image.fault);
 			}
 		}
-		tear_down((void **)&f);
+		stand_tear_down((void **)&f);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_classes, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_unlinked, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_small_store, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_trash, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_wrong_clock, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_budget, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_tiny_budget, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_classes, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_unlinked, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_small_store, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_trash, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_wrong_clock, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_budget, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_tiny_budget, set_up, stand_tear_down),
 		cmocka_unit_test(test_power_cuts),
 	};
 

@@ -14,51 +14,15 @@
 
 #include "common/memory.h"
 #include "node/store/marks.h"
-#include "tests/kit/fault.h"
 #include "tests/kit/pieces.h"
+#include "tests/kit/stand.h"
 
 #define ALLOCATION (64ull << 20)
 
-struct fixture {
-	struct fault *fault;
-	struct store *store;
-};
-
-static const struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
-
-static enum err try_open(struct fixture *f)
-{
-	char why[STORE_MESSAGE];
-
-	return store_open("/", &options, fault_seam(f->fault), &f->store, why);
-}
-
 static int set_up(void **state)
 {
-	struct fixture *f = memory_new(1, sizeof(*f));
-	char why[STORE_MESSAGE];
-
-	f->fault = fault_new(256 << 20);
-	assert_int_equal(store_init("/", ALLOCATION, SEGMENT_LEAST, fault_seam(f->fault), why), ERR_OK);
-	assert_int_equal(try_open(f), ERR_OK);
-	*state = f;
+	*state = stand_new(ALLOCATION);
 	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	store_close(f->store);
-	fault_free(f->fault);
-	free(f);
-	return 0;
-}
-
-static void reopen(struct fixture *f)
-{
-	store_close(f->store);
-	assert_int_equal(try_open(f), ERR_OK);
 }
 
 enum where { ABSENT, LIVE, TRASHED };
@@ -83,7 +47,7 @@ static void add_size(void *arg, const char *path, uint64_t size)
 		*(uint64_t *)arg += size;
 }
 
-static struct store_space expect_sums(struct fixture *f)
+static struct store_space expect_sums(struct stand *f)
 {
 	struct store_space space;
 	uint64_t files = 0;
@@ -95,7 +59,7 @@ static struct store_space expect_sums(struct fixture *f)
 	return space;
 }
 
-static void expect_trash(struct fixture *f, uint64_t trashed, uint64_t trash)
+static void expect_trash(struct stand *f, uint64_t trashed, uint64_t trash)
 {
 	struct store_space space = expect_sums(f);
 
@@ -113,7 +77,7 @@ static bool count_piece(void *arg, const struct store_key *key, uint64_t size)
 
 static void test_there_and_back(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	int count = 0;
 
 	for (uint32_t i = 0; i < 4; i++)
@@ -137,40 +101,40 @@ static void test_there_and_back(void **state)
 		assert_int_equal(look(f->store, 1), LIVE);
 		assert_int_equal(look(f->store, 2), ABSENT);
 		assert_int_equal(look(f->store, 3), LIVE);
-		reopen(f);
+		stand_reopen(f);
 	}
 	/* The last word counts, whatever came before. */
 	assert_int_equal(pieces_restore(f->store, 0), ERR_OK);
 	assert_int_equal(pieces_trash(f->store, 0), ERR_OK);
 	assert_int_equal(pieces_trash(f->store, 1), ERR_OK);
 	assert_int_equal(pieces_restore(f->store, 1), ERR_OK);
-	reopen(f);
+	stand_reopen(f);
 	assert_int_equal(look(f->store, 0), TRASHED);
 	assert_int_equal(look(f->store, 1), LIVE);
 	/* A piece put anew after a delete is not the one that was in the trash. */
 	assert_int_equal(pieces_delete(f->store, 0), ERR_OK);
 	assert_int_equal(pieces_put(f->store, 0, 2, 500, 0), ERR_OK);
-	reopen(f);
+	stand_reopen(f);
 	assert_int_equal(look(f->store, 0), LIVE);
 	expect_trash(f, 0, 0);
 }
 
 static void test_read_restores(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 
 	assert_int_equal(pieces_put(f->store, 0, 1, 1000, 0), ERR_OK);
 	assert_int_equal(pieces_put(f->store, 1, 1, 100000, 0), ERR_OK);
 	assert_int_equal(pieces_trash(f->store, 0), ERR_OK);
 	assert_int_equal(pieces_trash(f->store, 1), ERR_OK);
-	reopen(f);
+	stand_reopen(f);
 	for (uint32_t i = 0; i < 2; i++) {
 		assert_int_equal(pieces_check(f->store, i, 1, i == 0 ? 1000 : 100000), ERR_OK);
 		assert_int_equal(pieces_check(f->store, i, 1, i == 0 ? 1000 : 100000), ERR_OK);
 	}
 	committer_flush(f->store->committer);
 	expect_trash(f, 0, 0);
-	reopen(f);
+	stand_reopen(f);
 	expect_trash(f, 0, 0);
 	assert_int_equal(look(f->store, 0), LIVE);
 	assert_int_equal(look(f->store, 1), LIVE);
@@ -179,7 +143,7 @@ static void test_read_restores(void **state)
 /* A mark finds its piece also where compaction put it meanwhile, and after a start that finds only the copy. */
 static void test_moved_piece(void **state)
 {
-	struct fixture *f = *state;
+	struct stand *f = *state;
 	struct segment_entry entry = {.type = RECORD_TRASH, .sequence = UINT64_MAX, .created = 86400};
 	struct store_key key = pieces_key(0);
 
@@ -247,7 +211,7 @@ static enum err take_step(struct store *store, enum verb verb, uint32_t piece)
 }
 
 /* Until the machine stops. */
-static void run_workload(struct fixture *f, struct model *m)
+static void run_workload(struct stand *f, struct model *m)
 {
 	for (int i = 0; i < PIECES; i++)
 		m->may[i] = 1u << ABSENT;
@@ -271,11 +235,11 @@ static void run_workload(struct fixture *f, struct model *m)
 	}
 }
 
-static void expect_image(struct fixture *w, const struct model *m)
+static void expect_image(struct stand *w, const struct model *m)
 {
 	uint64_t trashed = 0;
 
-	assert_int_equal(try_open(w), ERR_OK);
+	assert_int_equal(stand_open(w), ERR_OK);
 	for (uint32_t i = 0; i < PIECES; i++) {
 		enum where where = look(w->store, i);
 
@@ -299,7 +263,7 @@ static void test_power_cuts(void **state)
 
 	(void)state;
 	for (uint64_t change = 0; !finished; change++) {
-		struct fixture *f;
+		struct stand *f;
 		struct model m;
 
 		set_up((void **)&f);
@@ -308,23 +272,23 @@ static void test_power_cuts(void **state)
 		finished = !fault_stopped(f->fault);
 		for (int keep = 0; keep < FAULT_KEEPS; keep++) {
 			for (int i = 0; i < images; i++) {
-				struct fixture image = {fault_image(f->fault, (enum fault_keep)keep, (uint64_t)i),
-							NULL};
+				struct stand image = {fault_image(f->fault, (enum fault_keep)keep, (uint64_t)i), NULL,
+						      ALLOCATION};
 
 				expect_image(&image, &m);
 				fault_free(image.fault);
 			}
 		}
-		tear_down((void **)&f);
+		stand_tear_down((void **)&f);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_there_and_back, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_read_restores, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_moved_piece, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_there_and_back, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_read_restores, set_up, stand_tear_down),
+		cmocka_unit_test_setup_teardown(test_moved_piece, set_up, stand_tear_down),
 		cmocka_unit_test(test_power_cuts),
 	};
 
