@@ -96,6 +96,27 @@ void office_close(struct office *office)
 	remove_dir(office->dir);
 }
 
+struct office *office_new(const char *redundancy, unsigned nodes)
+{
+	struct office *office = memory_new(1, sizeof(*office));
+	char host[32];
+
+	office_open(office, redundancy);
+	for (unsigned i = 0; i < nodes; i++) {
+		snprintf(host, sizeof(host), "192.0.%u.1", i);
+		office_add_node(office, host, UINT64_C(1000000000));
+	}
+	office_make_bucket(office, "films");
+	return office;
+}
+
+int office_tear_down(void **state)
+{
+	office_close(*state);
+	free(*state);
+	return 0;
+}
+
 void office_reopen(struct office *office)
 {
 	desk_close(office->desk);
@@ -397,4 +418,11 @@ size_t office_path(const char *text, uint8_t out[256])
 		text += part + (text[part] == '/');
 	}
 	return len;
+}
+
+struct bytes office_path_of(const char *text)
+{
+	static uint8_t path[256];
+
+	return bytes_of(path, office_path(text, path));
 }

@@ -33,6 +33,10 @@ void office_open(struct office *office, const char *redundancy);
 /* The same with these keys of the satellite and of its first client, which become the office's. */
 void office_open_with(struct office *office, const char *redundancy, struct key *satellite, struct key *client);
 void office_close(struct office *office);
+/* One on the heap with so many nodes, each in its own network and with a GB of room, and the bucket "films". */
+struct office *office_new(const char *redundancy, unsigned nodes);
+/* Close and free *state, an office of office_new: a tear_down for cmocka. */
+int office_tear_down(void **state);
 /* Close the database and open it again, as a restart would. */
 void office_reopen(struct office *office);
 
@@ -91,5 +95,7 @@ uint64_t office_number(struct office *office, const char *sql);
 
 /* "a/b" as encrypted components, each being its own text. The length is returned. */
 size_t office_path(const char *text, uint8_t out[256]);
+/* The same, valid until the next call. */
+struct bytes office_path_of(const char *text);
 
 #endif

@@ -41,10 +41,9 @@ static struct key *copy_key(const struct key *key)
 
 static struct bytes name(int number)
 {
-	static uint8_t path[256];
 	char text[2] = {(char)('a' + number), 0};
 
-	return bytes_of(path, office_path(text, path));
+	return office_path_of(text);
 }
 
 static void commit(struct fixture *f, const struct bytes32 *segment, struct bytes receipt)

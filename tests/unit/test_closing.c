@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/memory.h"
 #include "payments/statement.h"
 #include "payments/u256.h"
 #include "satellite/adjustments.h"
@@ -29,7 +30,7 @@
 /* Nodes come on the 10th of January 2026. */
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
+	struct office *office = memory_new(1, sizeof(*office));
 
 	office_open(office, "1/1/1/1");
 	office->settings.test_network = false;
@@ -39,13 +40,6 @@ static int set_up(void **state)
 	for (int i = 0; i < NODES; i++)
 		office_add_node(office, "192.0.2.1", 1000000000);
 	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -551,7 +545,7 @@ static void test_early_closing(void **state)
 	check_books(office);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, office_tear_down)
 
 int main(void)
 {

@@ -17,33 +17,10 @@
 #define TB (1000 * GB)
 #define PLAIN 100000
 
-static struct bytes path_of(const char *text)
-{
-	static uint8_t path[256];
-
-	return bytes_of(path, office_path(text, path));
-}
-
 /* Policy 2/3/4/6; every receipt of the six is committed by office_store. */
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
-	char host[32];
-
-	office_open(office, "2/3/4/6");
-	for (int i = 0; i < 8; i++) {
-		snprintf(host, sizeof(host), "192.0.%d.1", i);
-		office_add_node(office, host, GB);
-	}
-	office_make_bucket(office, "films");
-	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
+	*state = office_new("2/3/4/6", 8);
 	return 0;
 }
 
@@ -74,7 +51,8 @@ static uint64_t piece_bytes(struct office *office)
 
 static enum refusal remove_path(struct office *office, const char *path)
 {
-	struct message message = {.type = MSG_REMOVE_OBJECT, .get_object = {bytes_of_text("films"), path_of(path)}};
+	struct message message = {.type = MSG_REMOVE_OBJECT,
+				  .get_object = {bytes_of_text("films"), office_path_of(path)}};
 
 	return office_ask(office, office->client, &message);
 }
@@ -93,7 +71,7 @@ static void test_storage_is_integrated(void **state)
 	struct customer_usage usage;
 	uint64_t committed, removed, bytes;
 
-	office_store(office, "films", path_of("a"), PLAIN);
+	office_store(office, "films", office_path_of("a"), PLAIN);
 	bytes = piece_bytes(office);
 	committed = office_number(office, "SELECT committed FROM objects");
 	usage = usage_at(office, committed + 10);
@@ -129,7 +107,7 @@ static void test_months_are_apart(void **state)
 	struct office *office = *state;
 	uint64_t next, bytes;
 
-	office_store(office, "films", path_of("a"), PLAIN);
+	office_store(office, "films", office_path_of("a"), PLAIN);
 	bytes = piece_bytes(office);
 	next = month_end(clock_wall());
 	assert_true(byte_seconds_value(usage_at(office, next + 7).byte_seconds) == (uint128)bytes * 7);
@@ -147,15 +125,15 @@ static void test_replaced_and_aborted(void **state)
 	uint64_t bytes;
 	uint32_t count;
 
-	office_store(office, "films", path_of("a"), PLAIN);
+	office_store(office, "films", office_path_of("a"), PLAIN);
 	bytes = piece_bytes(office);
-	office_store(office, "films", path_of("a"), PLAIN);
+	office_store(office, "films", office_path_of("a"), PLAIN);
 	take_all_apart(office);
 	told = account(office);
 	assert_int_equal(told.objects, 1);
 	assert_int_equal(told.stored, bytes);
 
-	version = office_begin_object(office, "films", path_of("b"), 0);
+	version = office_begin_object(office, "films", office_path_of("b"), 0);
 	segment = office_begin_segment(office, &version, 0, pieces, &count);
 	told = account(office);
 	assert_int_equal(told.reserved, count * pieces[0].allocation.limit);
@@ -190,10 +168,10 @@ static void test_storage_quota(void **state)
 	struct bytes32 version;
 	uint64_t bytes;
 
-	office_store(office, "films", path_of("a"), PLAIN);
+	office_store(office, "films", office_path_of("a"), PLAIN);
 	bytes = piece_bytes(office);
 	office->settings.client_storage = bytes + 2 * 6 * 1024;
-	version = office_begin_object(office, "films", path_of("b"), 0);
+	version = office_begin_object(office, "films", office_path_of("b"), 0);
 	assert_int_equal(begin_segment(office, &version, 0, 2049), REFUSAL_QUOTA);
 	assert_non_null(strstr(office->why, "storage: 12294 more"));
 	assert_int_equal(begin_segment(office, &version, 0, 1024), REFUSAL_NONE);
@@ -209,7 +187,7 @@ static void test_storage_quota(void **state)
 static void test_inline_data_counts(void **state)
 {
 	struct office *office = *state;
-	struct bytes32 version = office_begin_object(office, "films", path_of("b"), 0);
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("b"), 0);
 	uint8_t key[MESSAGE_WRAPPED_KEY] = {1}, data[1016] = {2};
 	struct message message = {.type = MSG_INLINE_SEGMENT};
 
@@ -254,7 +232,7 @@ static enum refusal get_segment(struct office *office, const struct bytes32 *ver
 static void test_egress_quota(void **state)
 {
 	struct office *office = *state;
-	struct bytes32 version = office_store(office, "films", path_of("a"), PLAIN);
+	struct bytes32 version = office_store(office, "films", office_path_of("a"), PLAIN);
 	struct traffic traffic = {.office = office, .bytes = 1500};
 	struct msg_account told;
 
@@ -339,7 +317,7 @@ static void test_every_client_once(void **state)
 	struct key *second = office_new_client(office), *third = office_new_client(office);
 	uint64_t sums[2] = {0, 0};
 
-	office_store(office, "films", path_of("a"), PLAIN);
+	office_store(office, "films", office_path_of("a"), PLAIN);
 	assert_int_equal(customers_each(office->desk->db, &office->settings, clock_wall(), count_client, sums), ERR_OK);
 	assert_int_equal(sums[0], 3);
 	assert_int_equal(sums[1], 1);
@@ -350,14 +328,14 @@ static void test_every_client_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_storage_is_integrated, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_months_are_apart, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_replaced_and_aborted, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_storage_quota, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_inline_data_counts, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_egress_quota, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_own_quota, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_every_client_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_storage_is_integrated, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_months_are_apart, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_replaced_and_aborted, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_storage_quota, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_inline_data_counts, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_egress_quota, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_own_quota, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_every_client_once, set_up, office_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/components.h"
+#include "common/memory.h"
 #include "common/random.h"
 #include "tests/kit/office.h"
 
@@ -15,18 +16,11 @@
 
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
+	struct office *office = memory_new(1, sizeof(*office));
 
 	office_open(office, "2/3/4/6");
 	office_make_bucket(office, BUCKET);
 	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -289,12 +283,12 @@ static void test_against_model(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_levels, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_pages, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_object_named_like_folder, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_unseen, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_against_model, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_levels, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_pages, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_object_named_like_folder, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_unseen, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_refusals, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_against_model, set_up, office_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,33 +22,10 @@
 
 #define GB UINT64_C(1000000000)
 
-static struct bytes path_of(const char *text)
-{
-	static uint8_t path[256];
-
-	return bytes_of(path, office_path(text, path));
-}
-
 /* Policy 2/3/4/6 and eight nodes with room. */
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
-	char host[32];
-
-	office_open(office, "2/3/4/6");
-	for (int i = 0; i < 8; i++) {
-		snprintf(host, sizeof(host), "192.0.%d.1", i);
-		office_add_node(office, host, GB);
-	}
-	office_make_bucket(office, "films");
-	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
+	*state = office_new("2/3/4/6", 8);
 	return 0;
 }
 
@@ -108,13 +85,13 @@ static void test_buckets_belong_to_their_client(void **state)
 	struct office *office = *state;
 	struct key *other = office_new_client(office);
 	struct message list = {.type = MSG_LIST_BUCKETS}, answer;
-	struct message get = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), path_of("a")}};
+	struct message get = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), office_path_of("a")}};
 
-	office_store(office, "films", path_of("a"), 1000);
+	office_store(office, "films", office_path_of("a"), 1000);
 	assert_int_equal(office_ask(office, other, &list), REFUSAL_NONE);
 	assert_true(office_answer(office, &answer));
 	assert_int_equal(answer.buckets.buckets.count, 0);
-	get.get_object.path = path_of("a");
+	get.get_object.path = office_path_of("a");
 	assert_int_equal(office_ask(office, other, &get), REFUSAL_NOT_FOUND);
 	key_free(other);
 }
@@ -125,12 +102,12 @@ static void test_bucket_with_objects_stays(void **state)
 	struct message remove = {.type = MSG_REMOVE_OBJECT};
 	struct bytes32 upload;
 
-	office_store(office, "films", path_of("a"), 1000);
+	office_store(office, "films", office_path_of("a"), 1000);
 	assert_int_equal(bucket(office, MSG_REMOVE_BUCKET, "films"), REFUSAL_NOT_EMPTY);
-	remove.get_object = (struct msg_get_object){bytes_of_text("films"), path_of("a")};
+	remove.get_object = (struct msg_get_object){bytes_of_text("films"), office_path_of("a")};
 	assert_int_equal(office_ask(office, office->client, &remove), REFUSAL_NONE);
 	assert_int_equal(office_ask(office, office->client, &remove), REFUSAL_NOT_FOUND);
-	upload = office_begin_object(office, "films", path_of("b"), 0);
+	upload = office_begin_object(office, "films", office_path_of("b"), 0);
 	assert_int_equal(bucket(office, MSG_REMOVE_BUCKET, "films"), REFUSAL_NONE);
 	assert_int_equal(bucket(office, MSG_REMOVE_BUCKET, "films"), REFUSAL_NOT_FOUND);
 	/* The upload went with it, also for a bucket of that name made later. */
@@ -140,7 +117,7 @@ static void test_bucket_with_objects_stays(void **state)
 
 static enum refusal get(struct office *office, const char *path, struct message *ret)
 {
-	struct message message = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), path_of(path)}};
+	struct message message = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), office_path_of(path)}};
 	enum refusal refusal = office_ask(office, office->client, &message);
 
 	if (refusal == REFUSAL_NONE)
@@ -156,7 +133,7 @@ static void test_visible_when_committed(void **state)
 	struct bytes32 version, segment;
 	uint32_t count;
 
-	version = office_begin_object(office, "films", path_of("a"), 0);
+	version = office_begin_object(office, "films", office_path_of("a"), 0);
 	assert_int_equal(get(office, "a", &object), REFUSAL_NOT_FOUND);
 	segment = office_begin_segment(office, &version, 0, pieces, &count);
 	assert_int_equal(count, 6);
@@ -183,8 +160,8 @@ static void test_replacing(void **state)
 {
 	struct office *office = *state;
 	struct message message = {.type = MSG_GET_SEGMENT}, object;
-	struct bytes32 old = office_store(office, "films", path_of("a"), 1000);
-	struct bytes32 new = office_begin_object(office, "films", path_of("a"), 0);
+	struct bytes32 old = office_store(office, "films", office_path_of("a"), 1000);
+	struct bytes32 new = office_begin_object(office, "films", office_path_of("a"), 0);
 
 	assert_int_equal(get(office, "a", &object), REFUSAL_NONE);
 	assert_true(bytes32_equal(&object.object.version, &old));
@@ -216,15 +193,15 @@ static void test_expiry(void **state)
 	uint64_t now = clock_wall();
 	bool any;
 
-	begin.begin_object = (struct msg_begin_object){bytes_of_text("films"), path_of("a"), clock_wall() - 1};
+	begin.begin_object = (struct msg_begin_object){bytes_of_text("films"), office_path_of("a"), clock_wall() - 1};
 	assert_int_equal(office_ask(office, office->client, &begin), REFUSAL_RANGE);
 	begin.begin_object.expires = UINT64_MAX;
 	assert_int_equal(office_ask(office, office->client, &begin), REFUSAL_RANGE);
-	version = office_begin_object(office, "films", path_of("a"), clock_wall() + 1000);
+	version = office_begin_object(office, "films", office_path_of("a"), clock_wall() + 1000);
 	assert_int_equal(office_commit_object(office, &version, 0, 0), REFUSAL_NONE);
 	assert_int_equal(get(office, "a", &object), REFUSAL_NONE);
 	/* Uploads that do not go on are dropped, and so is what has expired. */
-	office_begin_object(office, "films", path_of("idle"), 0);
+	office_begin_object(office, "films", office_path_of("idle"), 0);
 	assert_int_equal(objects_any_expired(office->desk->db, now, now, &any), ERR_OK);
 	assert_false(any);
 	assert_int_equal(objects_any_expired(office->desk->db, now + 2000, now + 2000, &any), ERR_OK);
@@ -243,9 +220,9 @@ static void test_abort(void **state)
 {
 	struct office *office = *state;
 	struct message abort = {.type = MSG_ABORT_OBJECT};
-	struct bytes32 committed = office_store(office, "films", path_of("a"), 1000);
+	struct bytes32 committed = office_store(office, "films", office_path_of("a"), 1000);
 
-	abort.abort_object.version = office_begin_object(office, "films", path_of("b"), 0);
+	abort.abort_object.version = office_begin_object(office, "films", office_path_of("b"), 0);
 	assert_int_equal(office_ask(office, office->client, &abort), REFUSAL_NONE);
 	assert_int_equal(office_ask(office, office->client, &abort), REFUSAL_NONE);
 	assert_int_equal(office_commit_object(office, &abort.abort_object.version, 0, 0), REFUSAL_CONFLICT);
@@ -259,7 +236,7 @@ static void test_upload_allocations(void **state)
 {
 	struct office *office = *state;
 	struct office_piece pieces[OFFICE_PIECES];
-	struct bytes32 version = office_begin_object(office, "films", path_of("a"), 0);
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("a"), 0);
 	uint64_t now = clock_wall();
 	uint32_t count;
 
@@ -296,7 +273,7 @@ static void test_excluded_nodes(void **state)
 	struct writer w;
 	uint32_t count;
 
-	message.begin_segment.version = office_begin_object(office, "films", path_of("a"), 0);
+	message.begin_segment.version = office_begin_object(office, "films", office_path_of("a"), 0);
 	message.begin_segment.piece_size = 64;
 	writer_init(&w, items, sizeof(items));
 	for (int i = 0; i < 4; i++)
@@ -410,7 +387,7 @@ static void test_bad_receipts(void **state)
 	};
 	struct office *office = *state;
 	struct office_piece pieces[OFFICE_PIECES];
-	struct bytes32 version = office_begin_object(office, "films", path_of("a"), 0), segment;
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("a"), 0), segment;
 	uint32_t count;
 
 	segment = office_begin_segment(office, &version, 0, pieces, &count);
@@ -435,7 +412,7 @@ static void test_sizes_must_fit(void **state)
 {
 	struct office *office = *state;
 	struct office_piece pieces[OFFICE_PIECES];
-	struct bytes32 version = office_begin_object(office, "films", path_of("a"), 0);
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("a"), 0);
 	struct message message = {.type = MSG_COMMIT_SEGMENT};
 	static const uint8_t wrapped[MESSAGE_WRAPPED_KEY];
 	struct msg_commit_segment *m = &message.commit_segment;
@@ -460,7 +437,7 @@ static void test_segment_committed_once(void **state)
 {
 	struct office *office = *state;
 	struct office_piece first[OFFICE_PIECES], second[OFFICE_PIECES];
-	struct bytes32 version = office_begin_object(office, "films", path_of("a"), 0), a, b;
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("a"), 0), a, b;
 	struct message message = {.type = MSG_BEGIN_SEGMENT, .begin_segment = {version, 0, 64, {{0}}}};
 	struct key *other = office_new_client(office);
 	uint32_t count;
@@ -480,7 +457,7 @@ static void test_inline_segment(void **state)
 {
 	static const uint8_t wrapped[MESSAGE_WRAPPED_KEY] = {1}, data[116] = {2};
 	struct office *office = *state;
-	struct bytes32 version = office_begin_object(office, "films", path_of("a"), 0);
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("a"), 0);
 	struct message message = {.type = MSG_INLINE_SEGMENT}, answer;
 	struct msg_inline_segment *m = &message.inline_segment;
 
@@ -508,7 +485,7 @@ static void test_download_allocations(void **state)
 	struct office *office = *state;
 	struct message message = {.type = MSG_GET_SEGMENT}, first;
 	struct office_piece pieces[OFFICE_PIECES];
-	struct bytes32 version = office_store(office, "films", path_of("a"), 1000);
+	struct bytes32 version = office_store(office, "films", office_path_of("a"), 1000);
 	uint32_t count;
 
 	/* Four pieces are stored; required and a few is four. */
@@ -576,7 +553,7 @@ static void test_unreachable_nodes(void **state)
 	struct address gone;
 	uint32_t count;
 
-	message.get_segment.version = office_store(office, "films", path_of("a"), 1000);
+	message.get_segment.version = office_store(office, "films", office_path_of("a"), 1000);
 	assert_int_equal(office_ask(office, office->client, &message), REFUSAL_NONE);
 	assert_int_equal(office_pieces(office, &first, pieces), 4);
 	gone = pieces[0].allocation.node;
@@ -609,7 +586,7 @@ static void test_room_is_taken(void **state)
 	for (int i = 0; i < 6; i++)
 		office_add_node(office, "192.0.2.1", office->settings.node_reserve + (5 << 20));
 	office_make_bucket(office, "films");
-	version = office_begin_object(office, "films", path_of("a"), 0);
+	version = office_begin_object(office, "films", office_path_of("a"), 0);
 	before = office_number(office, "SELECT SUM(available) FROM nodes");
 	for (uint32_t i = 0; i < 2; i++) {
 		(void)office_begin_segment(office, &version, i, pieces, &count);
@@ -637,7 +614,7 @@ static void test_networks_are_distinct(void **state)
 	office_add_node(office, "203.0.113.1", GB);
 	office_add_node(office, "192.0.2.1", GB);
 	office_make_bucket(office, "films");
-	message.begin_segment.version = office_begin_object(office, "films", path_of("a"), 0);
+	message.begin_segment.version = office_begin_object(office, "films", office_path_of("a"), 0);
 	message.begin_segment.piece_size = 64;
 	assert_int_equal(office_ask(office, office->client, &message), REFUSAL_NOT_ENOUGH_NODES);
 	assert_non_null(strstr(office->why, "3 nodes fit, 4 are needed"));
@@ -651,12 +628,12 @@ static void test_removed_object_is_taken_apart(void **state)
 	struct message remove = {.type = MSG_REMOVE_OBJECT};
 	struct facts facts;
 
-	office_store(office, "films", path_of("a"), 1000);
+	office_store(office, "films", office_path_of("a"), 1000);
 	assert_int_equal(facts_collect(office->desk, clock_wall(), &facts), ERR_OK);
 	assert_int_equal(facts.pieces, 4);
 	assert_int_equal(facts.stored_bytes, 4 * 576);
 	assert_int_equal(facts.deletions, 2); /* offers that became no piece */
-	remove.get_object = (struct msg_get_object){bytes_of_text("films"), path_of("a")};
+	remove.get_object = (struct msg_get_object){bytes_of_text("films"), office_path_of("a")};
 	assert_int_equal(office_ask(office, office->client, &remove), REFUSAL_NONE);
 	assert_int_equal(deleter_take_apart(office->desk), ERR_OK);
 	assert_int_equal(deleter_take_apart(office->desk), ERR_NOT_FOUND);
@@ -666,7 +643,7 @@ static void test_removed_object_is_taken_apart(void **state)
 	assert_int_equal(facts.deletions, 6);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, office_tear_down)
 
 int main(void)
 {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "common/memory.h"
 #include "payments/payout_tree.h"
 #include "payments/statement.h"
 #include "payments/u256.h"
@@ -21,7 +22,7 @@
 
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
+	struct office *office = memory_new(1, sizeof(*office));
 
 	office_open(office, "1/1/1/1");
 	office_set_clock(office, JANUARY);
@@ -30,13 +31,6 @@ static int set_up(void **state)
 	assert_int_equal(pricing_publish(office->desk), ERR_OK);
 	office_add_node(office, "192.0.2.1", 1000000000);
 	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -321,11 +315,11 @@ static void test_payouts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_prices_of_a_day_and_after, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_selection_knows_asks, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_offers, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_statements_in_turn, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_payouts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_prices_of_a_day_and_after, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_selection_knows_asks, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_offers, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_statements_in_turn, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_payouts, set_up, office_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

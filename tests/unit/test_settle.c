@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/memory.h"
 #include "common/random.h"
 #include "payments/rules.h"
 #include "payments/serial.h"
@@ -49,19 +50,12 @@ struct outcome {
 
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
+	struct office *office = memory_new(1, sizeof(*office));
 
 	office_open(office, "2/3/4/6");
 	office_add_node(office, "192.0.2.1", 1000000000);
 	office_add_node(office, "192.0.2.2", 1000000000);
 	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -490,7 +484,7 @@ static void test_two_at_once(void **state)
 	desk_close(second);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, office_tear_down)
 
 int main(void)
 {

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "common/memory.h"
 #include "common/random.h"
 #include "satellite/storage.h"
 #include "tests/kit/office.h"
@@ -20,18 +21,11 @@
 
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
+	struct office *office = memory_new(1, sizeof(*office));
 
 	office_open(office, "1/1/1/1");
 	office_add_node(office, "192.0.2.1", 1000000000);
 	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -323,7 +317,7 @@ static void test_changes(void **state)
 			 START + 3 * USAGE_DAY);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, office_tear_down)
 
 int main(void)
 {

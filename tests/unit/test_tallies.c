@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/memory.h"
 #include "common/random.h"
 #include "satellite/pricing.h"
 #include "satellite/storage.h"
@@ -22,7 +23,7 @@
 
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
+	struct office *office = memory_new(1, sizeof(*office));
 
 	office_open(office, "1/1/1/1");
 	office_set_clock(office, MONTH - 40 * UINT64_C(86400));
@@ -30,13 +31,6 @@ static int set_up(void **state)
 	for (int i = 0; i < NODES; i++)
 		office_add_node(office, "192.0.2.1", 1000000000);
 	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -326,7 +320,7 @@ static void test_against_model(void **state)
 	tallies_free(&tallies);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, office_tear_down)
 
 int main(void)
 {

@@ -12,34 +12,9 @@
 #include "satellite/usages.h"
 #include "tests/kit/office.h"
 
-#define GB UINT64_C(1000000000)
-
-static struct bytes path_of(const char *text)
-{
-	static uint8_t path[256];
-
-	return bytes_of(path, office_path(text, path));
-}
-
 static int set_up(void **state)
 {
-	struct office *office = malloc(sizeof(*office));
-	char host[32];
-
-	office_open(office, "1/1/2/2");
-	for (int i = 0; i < 2; i++) {
-		snprintf(host, sizeof(host), "192.0.%d.1", i);
-		office_add_node(office, host, GB);
-	}
-	office_make_bucket(office, "films");
-	*state = office;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	office_close(*state);
-	free(*state);
+	*state = office_new("1/1/2/2", 2);
 	return 0;
 }
 
@@ -115,7 +90,7 @@ static void test_days_follow_each_other(void **state)
 	uint64_t today, size, stored;
 	uint32_t rows;
 
-	office_store(office, "films", path_of("a"), 100000);
+	office_store(office, "films", office_path_of("a"), 100000);
 	size = office_number(office, "SELECT MAX(size) FROM pieces");
 	stored = office_number(office, "SELECT MIN(stored) FROM pieces");
 	today = office_number(office, "SELECT MIN(day) FROM changes");
@@ -164,7 +139,7 @@ static void test_signed_days_do_not_change(void **state)
 	uint64_t today, size, stored;
 	uint32_t rows;
 
-	office_store(office, "films", path_of("a"), 100000);
+	office_store(office, "films", office_path_of("a"), 100000);
 	today = office_number(office, "SELECT MIN(day) FROM changes");
 	size = office_number(office, "SELECT MAX(size) FROM pieces");
 	stored = office_number(office, "SELECT MIN(stored) FROM pieces");
@@ -225,7 +200,7 @@ static void test_damage_is_not_signed(void **state)
 	struct office *office = *state;
 	struct until until = {office->desk, 0};
 
-	office_store(office, "films", path_of("a"), 100000);
+	office_store(office, "films", office_path_of("a"), 100000);
 	until.day = office_number(office, "SELECT MIN(day) + 1 FROM changes");
 	office_execute(office, "UPDATE changes SET size = size + 1");
 	assert_int_equal(database_transaction(office->desk->db, close_until, &until), ERR_CORRUPT);
@@ -247,11 +222,11 @@ static void test_only_nodes_may_ask(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_days_follow_each_other, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_signed_days_do_not_change, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_long_days_come_in_pages, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_damage_is_not_signed, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_only_nodes_may_ask, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_days_follow_each_other, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_signed_days_do_not_change, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_long_days_come_in_pages, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_damage_is_not_signed, set_up, office_tear_down),
+		cmocka_unit_test_setup_teardown(test_only_nodes_may_ask, set_up, office_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
