@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "common/clock.h"
 #include "common/file.h"
@@ -316,6 +317,63 @@ static void test_reopened(void **state)
 	assert_int_equal(ledger_sequence(f->ledger), 0);
 }
 
+static enum err look_at_settlement(void *arg, const struct ledger_settlement *settlement)
+{
+	unsigned *seen = arg;
+
+	assert_int_equal(settlement->orders.len + settlement->verdicts.len, 0);
+	(*seen)++;
+	return ERR_OK;
+}
+
+static enum err look_at_order(void *arg, const struct ledger_order *order)
+{
+	unsigned *seen = arg;
+
+	assert_false(order->is_stored);
+	(*seen)++;
+	return ERR_OK;
+}
+
+/* A ledger of the first version: nothing is lost, and what was settled is counted on the day of its transfer. */
+static void test_first_version(void **state)
+{
+	static const char downgrade[] =
+		"DROP TABLE counts; DROP INDEX orders_oldest; DROP INDEX orders_due;"
+		"ALTER TABLE settlements DROP COLUMN at; ALTER TABLE settlements DROP COLUMN orders;"
+		"ALTER TABLE settlements DROP COLUMN verdicts; ALTER TABLE orders DROP COLUMN root;"
+		"ALTER TABLE orders DROP COLUMN size; UPDATE schema_version SET number = 1";
+	const struct ledger_verdict verdict = {VERDICT_SETTLED, REFUSAL_NONE, 100};
+	struct fixture *f = *state;
+	struct counted sums = {{0}, {0}};
+	const uint64_t at = HOUR * UINT64_C(3600);
+	unsigned settlements = 0, orders = 0;
+	struct claim *c;
+	sqlite3 *db;
+
+	add(f, &first, 1, HOUR, 100);
+	c = claim(f, &first, HOUR);
+	settle(f, c, &verdict);
+	claim_free(c);
+	add(f, &first, 2, HOUR, 7);
+	ledger_close(f->ledger);
+	f->ledger = NULL;
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, downgrade, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+
+	f->ledger = open_ledger(f);
+	expect_totals(f, &first, LEDGER_SETTLED, 1, 100);
+	expect_totals(f, &first, LEDGER_UNSETTLED, 1, 7);
+	assert_int_equal(ledger_counts(f->ledger, &first, HOUR / 24, HOUR / 24 + 1, add_count, &sums), ERR_OK);
+	assert_int_equal(sums.bytes[ACTION_GET], 100);
+	assert_int_equal(sums.number[ACTION_GET], 1);
+	assert_int_equal(ledger_settlements(f->ledger, &first, at, at + 1, look_at_settlement, &settlements), ERR_OK);
+	assert_int_equal(ledger_orders(f->ledger, &first, 0, INT64_MAX, look_at_order, &orders), ERR_OK);
+	assert_int_equal(settlements, 1);
+	assert_int_equal(orders, 2);
+}
+
 static void find_log(void *arg, const char *path, uint64_t size)
 {
 	(void)size;
@@ -385,6 +443,7 @@ int main(void)
 		TEST(test_orders_grow),	    TEST(test_no_order),	 TEST(test_claims_are_sorted),
 		TEST(test_verdicts),	    TEST(test_topped_meanwhile), TEST(test_topped_later),
 		TEST(test_counts_by_day),   TEST(test_reopened),	 TEST(test_no_database),
+		TEST(test_counts_by_day),   TEST(test_first_version),	 TEST(test_no_database),
 		TEST(test_gaps_in_the_log),
 	};
 
