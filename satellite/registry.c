@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "payments/price.h"
 #include "satellite/payees.h"
+#include "satellite/reputations.h"
 
 uint64_t registry_online_since(const struct settings *settings, uint64_t now)
 {
@@ -95,6 +96,8 @@ static enum err store_both(struct database *db, void *arg)
 	struct bytes payee = work->message->check_in.payee;
 	enum err err = store_check_in(db, arg);
 
+	if (err == ERR_OK)
+		err = reputations_add(db, &work->caller->address, clock_wall());
 	return err == ERR_OK && payee.len > 0 ? payees_keep(db, &work->caller->address, payee) : err;
 }
 

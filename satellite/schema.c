@@ -10,6 +10,8 @@
  *	pieces ─> changes, storage	what changed by day, and sums by hour: a month is counted from these, and
  *	settled ─> traffic		from the same sums of settled orders
  *	audits ─> audited		and of audits
+ *	audits ─> transcripts		what a stranger needs to judge one again
+ *	audits ─> reputations, notices	how far a node is trusted, and what it is told about that
  *	… ─> statements, entries	a closed month: pay stubs, and the postings behind them
  *
  * An object is begun (1), visible (2) or removed (3); a segment is begun (1) or committed (2). Removing an object is
@@ -395,6 +397,60 @@ static const char usage_tables[] =
 	"@append_only(usage_days);"
 	"@append_only(usages);";
 
+/* How far nodes are trusted. The model is that of audit/reputation.h, in its own encoding; what SQL joins on stands
+ * beside it. */
+static const char reputation_tables[] =
+	"CREATE TABLE reputations ("
+	"  node @bytes NOT NULL PRIMARY KEY REFERENCES nodes(address),"
+	"  state @int NOT NULL," /* enum node_state: 1 good, 2 vetting, 3 suspended, 4 suspended for being offline, 5
+				    disqualified, 6 exiting, 7 exited */
+	"  since @int NOT NULL,"
+	"  reason @text NOT NULL," /* of that state, for people; '' for none */
+	"  model @bytes NOT NULL," /* empty: nothing was observed yet */
+	"  notices @int NOT NULL," /* the number of the last */
+	"  due @int NOT NULL,"	   /* when time alone may change it */
+	"  loss_period @int NOT NULL," /* YYYYMM of the last loss that the node reported */
+	"  loss_pieces @int NOT NULL"  /* reported in that month */
+	") @strict;"
+	"CREATE INDEX reputations_due ON reputations (due);"
+	"INSERT INTO reputations (node, state, since, reason, model, notices, due, loss_period, loss_pieces) "
+	"SELECT n.address, CASE COALESCE((SELECT MIN(CASE state WHEN 1 THEN 1 WHEN 3 THEN 2 ELSE 3 END) FROM standing "
+	"s WHERE s.node = n.address), 0) WHEN 1 THEN 5 WHEN 2 THEN 7 WHEN 3 THEN 6 ELSE 2 END, "
+	"COALESCE((SELECT MAX(at) FROM standing s WHERE s.node = n.address), n.registered), '', "
+	"substr(n.address, 1, 0), 0, 0, 0, 0 FROM nodes n;"
+	"CREATE TABLE notices (" /* what a node is told, in order: changes of its state, and pieces that failed */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  number @int NOT NULL," /* 1, 2, 3, … for each node */
+	"  at @int NOT NULL,"
+	"  kind @int NOT NULL,"	   /* enum notice_kind */
+	"  state @int NOT NULL,"   /* of the node from then on */
+	"  verdict @int NOT NULL," /* on the piece; 0 when the notice is of none */
+	"  piece @bytes NOT NULL," /* empty: of none */
+	"  challenge @bytes NOT NULL," /* hash of the audit that it came from; empty: from none */
+	"  words @text NOT NULL,"
+	"  PRIMARY KEY (node, number)"
+	") @strict;"
+	"CREATE TABLE contained (" /* challenges in whose midst a node went silent: asked again, word for word */
+	"  node @bytes NOT NULL PRIMARY KEY REFERENCES nodes(address),"
+	"  challenge @bytes NOT NULL," /* as it was sent */
+	"  asked @int NOT NULL,"       /* the first time */
+	"  tries @int NOT NULL,"
+	"  due @int NOT NULL" /* the next time */
+	") @strict;"
+	"CREATE INDEX contained_due ON contained (due);"
+	"CREATE TABLE transcripts (" /* what a stranger needs to judge an audit again */
+	"  challenge @bytes NOT NULL PRIMARY KEY REFERENCES audits(challenge)," /* its hash */
+	"  at @int NOT NULL,"
+	"  failed @int NOT NULL," /* 1: something was missing or corrupt; kept for ever */
+	"  signed @bytes NOT NULL," /* Audit with its verdicts, as the satellite signed it */
+	"  record @bytes NOT NULL"  /* challenge, answers and verdicts: doc/formats.md, 5.6 */
+	") @strict;"
+	"CREATE INDEX transcripts_age ON transcripts (failed, at);"
+	"ALTER TABLE audits ADD COLUMN form @int NOT NULL DEFAULT 1;"  /* enum challenge_form */
+	"ALTER TABLE audits ADD COLUMN tries @int NOT NULL DEFAULT 1;" /* how often it was asked */
+	"ALTER TABLE audit_rounds ADD COLUMN piece_us @int NOT NULL DEFAULT 0;" /* what a proof takes it, smoothed */
+	"ALTER TABLE pieces ADD COLUMN receipt @bytes;"; /* allocation hash and signature of the node's Receipt */
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -407,6 +463,7 @@ static const struct migration migrations[] = {
 	{7, book_tables},
 	{8, customer_tables},
 	{9, usage_tables},
+	{10, reputation_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

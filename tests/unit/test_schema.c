@@ -44,8 +44,10 @@ static const struct {
 	{3, "deletions", "INSERT INTO deletions VALUES (" ADDRESS ", " KEY ", 1, 2, 3, 4)"},
 	{3, "settled", "INSERT INTO settled VALUES (" KEY ", " ADDRESS ", " ADDRESS ", 2, 100, 5)"},
 	{3, "traffic", "INSERT INTO traffic VALUES (" ADDRESS ", 1, 2, 3, 4)"},
-	{4, "audit_rounds", "INSERT INTO audit_rounds VALUES (" ADDRESS ", x'', 1)"},
-	{4, "audits", "INSERT INTO audits VALUES (" KEY ", " ADDRESS ", 1, x'', 2, 3, 4, 5, 6, 7, 8)"},
+	{4, "audit_rounds", "INSERT INTO audit_rounds (node, after, due) VALUES (" ADDRESS ", x'', 1)"},
+	{4, "audits",
+	 "INSERT INTO audits (challenge, node, at, transcript, bytes, proven, missing, corrupt, late, unreachable, "
+	 "unknown) VALUES (" KEY ", " ADDRESS ", 1, x'', 2, 3, 4, 5, 6, 7, 8)"},
 	{4, "findings", "INSERT INTO findings VALUES (" KEY ", " KEY ", 2)"},
 	{5, "losses", "INSERT INTO losses VALUES (" KEY ", " ADDRESS ", 1, 2, x'00', " KEY ")"},
 	{6, "changes", "INSERT INTO changes VALUES (" ADDRESS ", 9, " KEY ", 1, 2, 3, 4)"},
@@ -65,6 +67,10 @@ static const struct {
 	{8, "client_issued", "INSERT INTO client_issued VALUES (" ADDRESS ", 9, 1, 2)"},
 	{9, "usage_days", "INSERT INTO usage_days VALUES (9, 1)"},
 	{9, "usages", "INSERT INTO usages VALUES (" ADDRESS ", 9, x'00', 1, x'00')"},
+	{10, "reputations", "INSERT INTO reputations VALUES (" ADDRESS ", 2, 1, '', x'', 0, 0, 0, 0)"},
+	{10, "notices", "INSERT INTO notices VALUES (" ADDRESS ", 1, 2, 1, 3, 0, x'', x'', 'why')"},
+	{10, "contained", "INSERT INTO contained VALUES (" ADDRESS ", x'00', 1, 2, 3)"},
+	{10, "transcripts", "INSERT INTO transcripts VALUES (" KEY ", 1, 0, x'00', x'00')"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -149,8 +155,10 @@ static void make_old(struct fixture *f, size_t count)
 static const struct {
 	const char *table;
 	unsigned migration; /* of the older one */
-} derived[] = {{"changes", 2}, {"changes", 3},	      {"storage", 2},
-	       {"audited", 4}, {"client_storage", 2}, {"client_traffic", 3}};
+	bool same;	    /* with the key of the row above */
+} derived[] = {{"changes", 2, false},	{"changes", 3, false},	      {"storage", 2, false},
+	       {"audited", 4, false},	{"client_storage", 2, false}, {"client_traffic", 3, false},
+	       {"reputations", 1, true}};
 
 /* Rows of table i in a database that is up to date and was left behind by a program of `count` migrations. */
 static unsigned rows_wanted(size_t i, size_t count)
@@ -164,13 +172,21 @@ static unsigned rows_wanted(size_t i, size_t count)
 	return wanted;
 }
 
+static bool is_same(size_t i)
+{
+	for (size_t j = 0; j < sizeof(derived) / sizeof(derived[0]); j++)
+		if (strcmp(derived[j].table, rows[i].table) == 0)
+			return derived[j].same;
+	return false;
+}
+
 static void check_upgrade(struct fixture *f, size_t count)
 {
 	struct database *db = open_all(f);
 
 	for (size_t i = 0; i < ROWS; i++) {
 		assert_int_equal(rows_of(db, i), rows_wanted(i, count));
-		if (rows[i].migration > count)
+		if (rows[i].migration > count && !(is_same(i) && rows_wanted(i, count) > 0))
 			assert_int_equal(run(db, rows[i].insert), ERR_OK);
 		/* The same key again is refused. */
 		assert_int_equal(run(db, rows[i].insert), ERR_EXISTS);
@@ -221,7 +237,8 @@ static void test_rules_of_state(void **state)
 		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)", ERR_EXISTS},
 		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_OK},
 		{"INSERT INTO segments VALUES (x'02', x'7f', 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_CONFLICT},
-		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0, 0)", ERR_EXISTS},
+		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0, 0, NULL)",
+		 ERR_EXISTS},
 		{"INSERT INTO leases VALUES ('other', 'text', 1)", ERR_CONFLICT},
 	};
 	struct fixture *f = *state;
