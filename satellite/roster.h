@@ -7,8 +7,8 @@
 #ifndef GRANARY_SATELLITE_ROSTER_H
 #define GRANARY_SATELLITE_ROSTER_H
 
+#include "audit/select.h"
 #include "common/endpoint.h"
-#include "satellite/select.h"
 
 struct desk;
 struct roster;

@@ -4,13 +4,13 @@
 #ifndef GRANARY_SATELLITE_SETTINGS_H
 #define GRANARY_SATELLITE_SETTINGS_H
 
+#include "audit/redundancy.h"
 #include "common/channel.h"
 #include "common/listener.h"
 #include "common/options.h"
 #include "payments/held.h"
 #include "payments/price.h"
 #include "payments/typed.h"
-#include "satellite/redundancy.h"
 
 #define SETTINGS_TEST_CHAIN 31337
 

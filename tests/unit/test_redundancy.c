@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "satellite/redundancy.h"
+#include "audit/redundancy.h"
 
 static void test_good(void **state)
 {

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "satellite/select.h"
+#include "audit/select.h"
 
 #define NODES 40
 

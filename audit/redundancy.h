@@ -2,8 +2,8 @@
  * The redundancy policy k/repair/success/total: how many pieces make a segment, below how many it is repaired, how
  * many an upload must reach, and how many are begun. Pure.
  */
-#ifndef GRANARY_SATELLITE_REDUNDANCY_H
-#define GRANARY_SATELLITE_REDUNDANCY_H
+#ifndef GRANARY_AUDIT_REDUNDANCY_H
+#define GRANARY_AUDIT_REDUNDANCY_H
 
 #include "common/bytes.h"
 

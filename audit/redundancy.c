@@ -1,5 +1,5 @@
 /* Reading and printing the redundancy policy. */
-#include "satellite/redundancy.h"
+#include "audit/redundancy.h"
 
 #include <stdio.h>
 

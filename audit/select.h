@@ -6,8 +6,8 @@
  * node that asks little gets more pieces, but never more than twice its share: whoever underbids all others cannot
  * gather most pieces of a file, and pay goes on to reach those who ask what the satellite offers.
  */
-#ifndef GRANARY_SATELLITE_SELECT_H
-#define GRANARY_SATELLITE_SELECT_H
+#ifndef GRANARY_AUDIT_SELECT_H
+#define GRANARY_AUDIT_SELECT_H
 
 #include "common/amount.h"
 #include "common/key.h"

@@ -1,6 +1,6 @@
 /* Drawing without replacement: a Fisher–Yates shuffle that stops as soon as enough were found. In a draw of two nodes
  * the dearer one stays with those that can still be drawn. */
-#include "satellite/select.h"
+#include "audit/select.h"
 
 #include <stdlib.h>
 #include <string.h>
