@@ -110,7 +110,7 @@ static void on_done(void *arg, enum err err, const char *why)
 	fetch->get = NULL;
 	fetch->state = err == ERR_OK ? FETCH_DONE : FETCH_FAILED;
 	if (err != ERR_OK)
-		fetches->events->failed(fetches->arg, &fetch->permit, why);
+		fetches->events->failed(fetches->arg, &fetch->permit, err, why);
 }
 
 static const struct piece_sink fetch_sink = {.block = on_block, .done = on_done};

@@ -16,8 +16,8 @@ struct fetches;
 struct fetches_events {
 	/* A proved block, which is the gather's already: see what is complete now. */
 	void (*block)(void *arg);
-	/* A piece could not be read to its end; `why` is a phrase. */
-	void (*failed)(void *arg, const struct permit *permit, const char *why);
+	/* A piece could not be read to its end: ERR_CORRUPT when wrong bytes came; `why` is a phrase. */
+	void (*failed)(void *arg, const struct permit *permit, enum err err, const char *why);
 };
 
 /* Blocks go to `gather`, which is borrowed, as far as `window` stripes from its head. */

@@ -3,7 +3,9 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "audit/tree.h"
 #include "common/memory.h"
 
 struct gather_stripe {
@@ -16,7 +18,7 @@ struct gather_stripe {
 struct gather {
 	struct transfer *transfer;
 	struct gather_range range;
-	struct secret *key;
+	struct secret *key; /* NULL: units come out as they are */
 	struct erasure *erasure;
 	const struct gather_events *events; /* NULL once freed */
 	void *arg;
@@ -52,16 +54,28 @@ struct gather *gather_new(struct transfer *transfer, const struct gather_range *
 		abort(); /* the caller checked range and policy */
 	gather->transfer = transfer_hold(transfer);
 	gather->range = *range;
-	gather->key = secret_from(secret_bytes(key));
+	gather->key = key == NULL ? NULL : secret_from(secret_bytes(key));
 	gather->events = events;
 	gather->arg = arg;
 	gather->first = gather->head = first.stripe;
 	gather->last = last.stripe;
 	for (uint32_t i = first.stripe; i <= last.stripe; i++) {
 		gather->stripes[i].units = memory_new(transfer->policy.total, sizeof(uint8_t *));
-		gather_wanted(range, i, &gather->stripes[i].wanted);
+		gather->stripes[i].wanted = range->units;
+		if (key != NULL)
+			gather_wanted(range, i, &gather->stripes[i].wanted);
 	}
 	return gather;
+}
+
+uint8_t *gather_unit_at(uint8_t *buffer, uint32_t i)
+{
+	return buffer + (size_t)i * SEGMENT_UNIT;
+}
+
+struct bytes32 *gather_hash_at(uint8_t *buffer, uint32_t count, uint32_t i)
+{
+	return (struct bytes32 *)(buffer + (size_t)count * SEGMENT_UNIT) + i;
 }
 
 static void drop_units(struct gather *gather, uint32_t index)
@@ -127,22 +141,47 @@ static bool is_subset(const struct erasure_set *part, const struct erasure_set *
 	return true;
 }
 
+static enum err decrypt(struct gather *gather, const struct gather_stripe *stripe, size_t size)
+{
+	const struct segment_layout *layout = &gather->range.layout;
+	size_t plain = size - SEGMENT_TAG;
+	enum err err = ERR_OK;
+
+	for (uint32_t i = 0; i < layout->required && err == ERR_OK; i++) {
+		if (erasure_set_has(&stripe->wanted, i))
+			err = crypto_open_unit(gather->key, segment_unit_number(layout, gather->head, i),
+					       bytes_of(stripe->units[i], size), gather->plain + i * plain);
+	}
+	return err;
+}
+
+static void copy_units(struct gather *gather, const struct gather_stripe *stripe, size_t size)
+{
+	uint32_t count = erasure_set_count(&stripe->wanted), copied = 0;
+
+	for (uint32_t i = 0; i < gather->transfer->policy.total; i++) {
+		if (!erasure_set_has(&stripe->wanted, i))
+			continue;
+		memcpy(gather_unit_at(gather->plain, copied), stripe->units[i], size);
+		tree_block_hash(stripe->units[i], size, gather_hash_at(gather->plain, count, copied));
+		copied++;
+	}
+}
+
 /* In the pool: rebuild, decrypt. The stripe's units are not touched by the loop meanwhile. */
 static void decode(void *arg)
 {
 	struct gather *gather = arg;
-	const struct segment_layout *layout = &gather->range.layout;
 	struct gather_stripe *stripe = &gather->stripes[gather->head];
-	size_t size = segment_unit_size(layout, gather->head), plain = size - SEGMENT_TAG;
+	size_t size = segment_unit_size(&gather->range.layout, gather->head);
 
 	gather->err = ERR_OK;
 	if (!is_subset(&stripe->wanted, &stripe->have))
 		gather->err = erasure_rebuild(gather->erasure, &stripe->have, &stripe->wanted, stripe->units, size);
-	for (uint32_t i = 0; i < layout->required && gather->err == ERR_OK; i++) {
-		if (erasure_set_has(&stripe->wanted, i))
-			gather->err = crypto_open_unit(gather->key, segment_unit_number(layout, gather->head, i),
-						       bytes_of(stripe->units[i], size), gather->plain + i * plain);
-	}
+	if (gather->err == ERR_OK && gather->key != NULL)
+		gather->err = decrypt(gather, stripe, size);
+	else if (gather->err == ERR_OK)
+		copy_units(gather, stripe, size);
 }
 
 /* What of the stripe just decrypted belongs to the range. */
@@ -154,6 +193,8 @@ static struct gather_part take_part(struct gather *gather)
 	uint64_t to = gather->range.to < end ? gather->range.to : end;
 	struct gather_part part = {gather->plain, from - start, to - from};
 
+	if (gather->key == NULL)
+		part = (struct gather_part){gather->plain, 0, segment_unit_size(&gather->range.layout, gather->head)};
 	gather->plain = NULL;
 	return part;
 }
@@ -180,10 +221,10 @@ static void on_decoded(void *arg)
 	gather->events->moved(gather->arg);
 }
 
-/* Decrypting without all of the wanted units needs any `required`, and room for what will be rebuilt. */
+/* Without all of the wanted units it takes any `required`, and room for what will be rebuilt. */
 static void make_room(struct gather *gather, struct gather_stripe *stripe)
 {
-	for (uint32_t i = 0; i < gather->range.layout.required; i++) {
+	for (uint32_t i = 0; i < gather->transfer->policy.total; i++) {
 		if (erasure_set_has(&stripe->wanted, i) && stripe->units[i] == NULL)
 			stripe->units[i] = buffers_take(gather->transfer->uplink->blocks);
 	}

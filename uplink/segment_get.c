@@ -120,12 +120,13 @@ static void on_block(void *arg)
 	ensure_enough(segment);
 }
 
-static void on_failed(void *arg, const struct permit *permit, const char *why)
+static void on_failed(void *arg, const struct permit *permit, enum err err, const char *why)
 {
 	struct segment_get *segment = arg;
 	size_t len = strlen(segment->why);
 	char hex[KEY_ID_HEX];
 
+	(void)err;
 	assert(segment->magic == SEGMENT_MAGIC);
 	id_to_hex(&permit->endpoint.id, hex);
 	snprintf(segment->why + len, sizeof(segment->why) - len, "%snode %s: %s", len > 0 ? ", " : "", hex, why);

@@ -14,6 +14,21 @@ static bool policy_makes_sense(const struct policy *policy)
 	       policy->total <= ERASURE_TOTAL;
 }
 
+enum err transfer_new_bare(struct uplink *uplink, const struct policy *policy, size_t bytes, struct transfer **ret)
+{
+	struct transfer *transfer;
+
+	if (!policy_makes_sense(policy))
+		return ERR_PROTOCOL;
+	transfer = memory_new(1, sizeof(*transfer));
+	transfer->references = 1;
+	transfer->uplink = uplink;
+	transfer->policy = *policy;
+	transfer->plain = buffers_new(bytes, SPARE);
+	*ret = transfer;
+	return ERR_OK;
+}
+
 enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct object_name *name,
 		      const struct bytes32 *version, struct transfer **ret)
 {

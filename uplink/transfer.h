@@ -42,6 +42,9 @@ struct transfer {
  * policy that makes no sense. */
 enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct object_name *name,
 		      const struct bytes32 *version, struct transfer **ret) WARN_UNUSED;
+/* For moving units as they are, without an object and its keys: `plain` are of `bytes` each. ERR_PROTOCOL as above. */
+enum err transfer_new_bare(struct uplink *uplink, const struct policy *policy, size_t bytes,
+			   struct transfer **ret) WARN_UNUSED;
 struct transfer *transfer_hold(struct transfer *transfer);
 void transfer_release(struct transfer *transfer);
 

@@ -11,6 +11,7 @@
 #include "common/loop.h"
 #include "common/peer.h"
 #include "payments/typed.h"
+#include "uplink/permit.h"
 
 #define FAKE_NODES 128
 
@@ -79,6 +80,19 @@ void fake_net_start(struct fake_net *net);
 void fake_net_stop(struct fake_net *net);
 /* Stopped, and the uplink's channels closed. */
 void fake_net_free(struct fake_net *net);
+
+/* A piece of the segment that was committed last, or a place for one. */
+struct fake_place {
+	uint16_t number;
+	unsigned node; /* its index */
+	struct bytes32 piece;
+	struct bytes32 root;
+};
+/* By number; returns how many. */
+uint32_t fake_net_places(const struct fake_net *net, struct fake_place ret[FAKE_NODES], uint64_t *ret_plain_size);
+/* What the satellite would allow this client. */
+void fake_net_permit(const struct fake_net *net, const struct address *client, const struct fake_place *place,
+		     enum action action, struct permit *ret);
 
 /* Between the two files: a socket that listens on loopback; an accepted channel's count. */
 int fake_listen(struct endpoint *endpoint, const struct key *key);

@@ -135,6 +135,54 @@ static void write_allocation(struct caller *caller, const struct fake_piece_plac
 	fields_encode(&item_allocation_fields, &item, list);
 }
 
+uint32_t fake_net_places(const struct fake_net *net, struct fake_place ret[FAKE_NODES], uint64_t *ret_plain_size)
+{
+	const struct fake_segment *segment, *last = NULL;
+	uint32_t count = 0;
+
+	DL_FOREACH(net->segments, segment) {
+		if (segment->committed)
+			last = segment;
+	}
+	for (uint16_t i = 0; last != NULL && i < 256 && count < FAKE_NODES; i++) {
+		const struct fake_piece_place *place = &last->pieces[i];
+
+		if (place->held)
+			ret[count++] =
+				(struct fake_place){i, (unsigned)(place->node - net->nodes), place->piece, place->root};
+	}
+	*ret_plain_size = last == NULL ? 0 : last->plain_size;
+	return count;
+}
+
+void fake_net_permit(const struct fake_net *net, const struct address *client, const struct fake_place *place,
+		     enum action action, struct permit *ret)
+{
+	const struct fake_node *node = &net->nodes[place->node];
+	struct signature signature;
+	uint8_t random[28];
+	struct writer w;
+
+	*ret = (struct permit){.number = place->number, .root = place->root, .endpoint = node->endpoint};
+	ret->allocation = (struct allocation){
+		.satellite = *key_address(net->key),
+		.client = *client,
+		.node = *fake_node_address(node),
+		.piece = place->piece,
+		.action = action,
+		.limit = UINT64_C(1) << 21,
+		.issued = NOW,
+		.expires = NOW + 3600,
+	};
+	random_bytes(random, sizeof(random));
+	serial_make(ret->allocation.expires, random, &ret->allocation.serial);
+	typed_hash(&typed_allocation, &ret->allocation, &ret->hash);
+	typed_sign(&typed_allocation, &ret->allocation, &net->domain, net->key, &signature);
+	writer_init(&w, ret->wire, sizeof(ret->wire));
+	typed_encode(&typed_allocation, &ret->allocation, &signature, &w);
+	ret->wire_len = w.len;
+}
+
 static void take_begin_object(struct caller *caller, const struct message *message)
 {
 	struct fake_object *object = memory_new(1, sizeof(*object));
