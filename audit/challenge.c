@@ -206,16 +206,22 @@ void answer_init(struct answer_hash *a)
 	keccak_init(&a->hash);
 }
 
-void answer_add(struct answer_hash *a, uint32_t index, enum audit_answer answer, struct bytes proof)
+void answer_add_hash(struct answer_hash *a, uint32_t index, enum audit_answer answer, const struct bytes32 *proof)
 {
 	uint8_t head[4 + 1];
-	struct bytes32 hash;
 
 	put_be32(head, index);
 	head[4] = (uint8_t)answer;
-	keccak_once(proof.data, proof.len, &hash);
 	keccak_update(&a->hash, head, sizeof(head));
-	keccak_update(&a->hash, hash.b, sizeof(hash.b));
+	keccak_update(&a->hash, proof->b, sizeof(proof->b));
+}
+
+void answer_add(struct answer_hash *a, uint32_t index, enum audit_answer answer, struct bytes proof)
+{
+	struct bytes32 hash;
+
+	keccak_once(proof.data, proof.len, &hash);
+	answer_add_hash(a, index, answer, &hash);
 }
 
 void answer_final(struct answer_hash *a, struct bytes32 *ret)

@@ -74,6 +74,8 @@ struct answer_hash {
 };
 void answer_init(struct answer_hash *a);
 void answer_add(struct answer_hash *a, uint32_t index, enum audit_answer answer, struct bytes proof);
+/* The same with the hash of the proof. */
+void answer_add_hash(struct answer_hash *a, uint32_t index, enum audit_answer answer, const struct bytes32 *proof);
 void answer_final(struct answer_hash *a, struct bytes32 *ret);
 
 #endif

@@ -6,7 +6,8 @@
  *
  * Each item is a piece of evidence (payments/evidence.h). One that commits to a list may carry that list beside it, as
  * "data", "0x" and hex: what a Usage, Statement, Settlement, Settled, Deletion or Loss was signed over. Items name
- * each other by struct hash: an Order its Allocation, a Settled its Settlement.
+ * each other by struct hash: an Order its Allocation, a Settled its Settlement. The data of an Audit is a transcript
+ * (audit/transcript.h), which is not looked into here.
  */
 #ifndef GRANARY_PAYMENTS_DOSSIER_H
 #define GRANARY_PAYMENTS_DOSSIER_H

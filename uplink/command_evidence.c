@@ -15,6 +15,7 @@
 #include "payments/tally.h"
 #include "uplink/client.h"
 #include "uplink/commands.h"
+#include "uplink/evidence_audit.h"
 
 #define FILE_MOST ((size_t)1 << 30)
 #define ITEM_TEXT 128
@@ -26,14 +27,15 @@ struct judgement {
 	json_t *faults;		/* list */
 	json_t *contradictions; /* list */
 	uint64_t sound;
-	uint64_t unnamed; /* items that name something which is not here */
-	uint64_t bare;	  /* items without the list that they were signed over */
+	uint64_t unnamed;  /* items that name something which is not here */
+	uint64_t bare;	   /* items without the list that they were signed over */
+	uint64_t rootless; /* pieces that failed audits, without the node's Receipt for what they were */
 };
 
 static bool has_list(const struct fields *type)
 {
 	return type == &typed_usage || type == &typed_statement || type == &typed_settlement ||
-	       type == &typed_settled || type == &typed_deletion || type == &typed_loss;
+	       type == &typed_settled || type == &typed_deletion || type == &typed_loss || type == &typed_audit;
 }
 
 static bool has_name(const struct fields *type)
@@ -94,9 +96,13 @@ static void judge_item(struct judgement *judgement, size_t i)
 	json_t *counts = counts_of(judgement, evidence->type->name);
 	char why[DOSSIER_WHY] = "";
 	enum dossier_fault fault = dossier_check(judgement->dossier, i, why);
+	uint64_t rootless = 0;
 	bool there;
 
 	count(counts, "items");
+	if (fault == DOSSIER_SOUND && evidence->type == &typed_audit)
+		fault = evidence_audit_check(judgement->dossier, i, &rootless, why);
+	judgement->rootless += rootless;
 	judgement->authentic[i] = fault == DOSSIER_SOUND || fault == DOSSIER_SUM;
 	if (fault != DOSSIER_SOUND) {
 		add_fault(judgement, i, fault, why);
@@ -145,11 +151,11 @@ static bool holds(const struct judgement *judgement)
 
 static void print_json(const struct judgement *judgement)
 {
-	json_t *json = json_pack("{s:b, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "holds", holds(judgement), "items",
+	json_t *json = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "holds", holds(judgement), "items",
 				 (json_int_t)dossier_count(judgement->dossier), "sound", (json_int_t)judgement->sound,
 				 "missing", (json_int_t)judgement->unnamed, "without_list", (json_int_t)judgement->bare,
-				 "types", judgement->types, "faults", judgement->faults, "contradictions",
-				 judgement->contradictions);
+				 "without_receipt", (json_int_t)judgement->rootless, "types", judgement->types,
+				 "faults", judgement->faults, "contradictions", judgement->contradictions);
 
 	json_dumpf(json, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -206,6 +212,11 @@ static void print_text(const struct judgement *judgement)
 	if (judgement->bare > 0)
 		printf("%" PRIu64 " items come without the list that they were signed over: it is not checked\n",
 		       judgement->bare);
+	if (judgement->rootless > 0)
+		printf("%" PRIu64
+		       " pieces failed an audit by a root that is the satellite's word: the node's receipts are "
+		       "not in the file\n",
+		       judgement->rootless);
 	if (holds(judgement))
 		printf("all %zu items hold: signatures, links, lists and sums\n", items);
 	else
