@@ -1,5 +1,5 @@
 /*
- * evhttp under a table of routes.
+ * evhttp under tables of routes.
  *
  * Requests not yet answered are kept in a list: evhttp would free them with the server, but a handler may hold one
  * for an answer that comes later. http_free answers them (503) and cuts them off, so that the late answer only frees
@@ -26,6 +26,7 @@
 #include "common/file.h"
 #include "common/hex.h"
 #include "common/http_cookie.h"
+#include "common/http_private.h"
 #include "common/memory.h"
 #include "common/random.h"
 
@@ -33,22 +34,24 @@
 #define BODY_MAX (1024 * 1024)
 #define TIMEOUT_S 30
 
-struct http_request {
-	struct http *http; /* NULL once the server is gone */
-	struct evhttp_request *request;
-	struct evkeyvalq parameters;
-	struct http_request *next, **link; /* among the server's open requests */
+#define TABLES_MAX 4
+
+struct table {
+	const struct http_route *routes;
+	size_t count;
+	void *arg;
 };
 
 struct http {
 	struct evhttp *server;
-	const struct http_route *routes;
-	size_t count;
-	void *arg;
+	struct table tables[TABLES_MAX];
+	size_t table_count;
+	struct http_guard guard;
 	char host[ENDPOINT_HOST_MAX + 1];
 	uint16_t port;
 	char cookie[HTTP_COOKIE_TEXT];
 	struct http_request *open;
+	struct http_stream *streams;
 };
 
 static void link_request(struct http *http, struct http_request *r)
@@ -59,86 +62,6 @@ static void link_request(struct http *http, struct http_request *r)
 	if (r->next != NULL)
 		r->next->link = &r->next;
 	http->open = r;
-}
-
-/* Take what is needed to answer and free our part. NULL when the server is gone. */
-static struct evhttp_request *finish_request(struct http_request *r)
-{
-	struct evhttp_request *request = r->request;
-
-	if (r->http != NULL) {
-		*r->link = r->next;
-		if (r->next != NULL)
-			r->next->link = r->link;
-	}
-	evhttp_clear_headers(&r->parameters);
-	free(r);
-	return request;
-}
-
-static void send_body(struct evhttp_request *request, int status, const char *type, const char *text, size_t len)
-{
-	struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
-	struct evbuffer *body = evbuffer_new();
-	char length[24];
-
-	if (body == NULL)
-		abort();
-	/* libevent would send the body of an answer to HEAD, too. */
-	snprintf(length, sizeof(length), "%zu", len);
-	if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD)
-		evhttp_add_header(headers, "Content-Length", length);
-	else if (evbuffer_add(body, text, len) != 0)
-		abort();
-	evhttp_add_header(headers, "Content-Type", type);
-	evhttp_add_header(headers, "Cache-Control", "no-store");
-	evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
-	/* NULL: the standard phrase of the status. */
-	evhttp_send_reply(request, status, NULL, body);
-	evbuffer_free(body);
-}
-
-void http_answer_text(struct http_request *r, int status, const char *type, const char *text)
-{
-	struct evhttp_request *request = finish_request(r);
-
-	if (request != NULL)
-		send_body(request, status, type, text, strlen(text));
-}
-
-void http_answer_json(struct http_request *r, int status, json_t *json)
-{
-	struct evhttp_request *request = finish_request(r);
-	char *text = json_dumps(json, JSON_INDENT(1));
-
-	if (text == NULL)
-		abort();
-	if (request != NULL)
-		send_body(request, status, "application/json", text, strlen(text));
-	free(text);
-	json_decref(json);
-}
-
-void http_answer_error(struct http_request *r, int status, const char *message)
-{
-	http_answer_json(r, status, json_pack("{s:s}", "error", message));
-}
-
-const char *http_parameter(struct http_request *r, const char *name)
-{
-	return evhttp_find_header(&r->parameters, name);
-}
-
-struct bytes http_body(struct http_request *r)
-{
-	struct evbuffer *body;
-	size_t len;
-
-	if (r->request == NULL)
-		return bytes_of(NULL, 0);
-	body = evhttp_request_get_input_buffer(r->request);
-	len = evbuffer_get_length(body);
-	return bytes_of(len == 0 ? NULL : evbuffer_pullup(body, -1), len);
 }
 
 /*
@@ -171,6 +94,16 @@ static bool cookie_shown(const struct http *http, struct evhttp_request *request
 	       sodium_memcmp(header + scheme, http->cookie, HTTP_COOKIE_TEXT - 1) == 0;
 }
 
+/* A browser says from where a form was sent; another site's is none of ours. */
+static bool from_here(struct evhttp_request *request)
+{
+	struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+	const char *origin = evhttp_find_header(headers, "Origin"), *host = evhttp_find_header(headers, "Host");
+	const char *site = origin == NULL ? NULL : strstr(origin, "://");
+
+	return origin == NULL || (site != NULL && host != NULL && strcasecmp(site + 3, host) == 0);
+}
+
 static bool method_fits(const struct http_route *route, enum evhttp_cmd_type method)
 {
 	if (strcmp(route->method, "POST") == 0)
@@ -180,17 +113,33 @@ static bool method_fits(const struct http_route *route, enum evhttp_cmd_type met
 
 /* The route of a request; NULL with the status that says why not. */
 static const struct http_route *find_route(const struct http *http, const char *path, enum evhttp_cmd_type method,
-					   int *ret_status)
+					   void **ret_arg, int *ret_status)
 {
 	*ret_status = 404;
-	for (size_t i = 0; i < http->count; i++) {
-		if (strcmp(http->routes[i].path, path) != 0)
-			continue;
-		if (method_fits(&http->routes[i], method))
-			return &http->routes[i];
-		*ret_status = 405;
+	for (size_t t = 0; t < http->table_count; t++) {
+		const struct table *table = &http->tables[t];
+
+		for (size_t i = 0; i < table->count; i++) {
+			if (strcmp(table->routes[i].path, path) != 0)
+				continue;
+			*ret_arg = table->arg;
+			if (method_fits(&table->routes[i], method))
+				return &table->routes[i];
+			*ret_status = 405;
+		}
 	}
 	return NULL;
+}
+
+enum http_access http_allowed(struct http_request *r)
+{
+	const struct http *http = r->http;
+
+	if (http == NULL || r->request == NULL)
+		return HTTP_OPEN;
+	if (cookie_shown(http, r->request))
+		return HTTP_WRITE;
+	return http->guard.allows == NULL ? HTTP_OPEN : http->guard.allows(r, http->guard.arg);
 }
 
 static void route_request(struct http_request *r)
@@ -200,6 +149,7 @@ static void route_request(struct http_request *r)
 	enum evhttp_cmd_type method = evhttp_request_get_command(r->request);
 	const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
 	const struct http_route *route;
+	void *arg = NULL;
 	int status;
 
 	if (!host_allowed(http, evhttp_request_get_host(r->request))) {
@@ -210,13 +160,16 @@ static void route_request(struct http_request *r)
 		http_answer_error(r, 400, "malformed query");
 		return;
 	}
-	route = find_route(http, path == NULL || path[0] == '\0' ? "/" : path, method, &status);
+	route = find_route(http, path == NULL || path[0] == '\0' ? "/" : path, method, &arg, &status);
 	if (route == NULL)
 		http_answer_error(r, status, status == 404 ? "no such page" : "wrong method for this page");
-	else if ((route->cookie || method == EVHTTP_REQ_POST) && !cookie_shown(http, r->request))
-		http_answer_error(r, 401, "needs the token of this daemon's cookie file");
+	else if (method == EVHTTP_REQ_POST && !from_here(r->request))
+		http_answer_error(r, 403, "sent from another site");
+	else if (route->access > http_allowed(r))
+		http_answer_error(r, 401, http->guard.words != NULL ? http->guard.words
+								    : "needs the token of this daemon's cookie file");
 	else
-		route->handle(r, http->arg);
+		route->handle(r, arg);
 }
 
 static void on_request(struct evhttp_request *request, void *arg)
@@ -292,9 +245,7 @@ enum err http_serve(struct loop *loop, const struct hostport *at, const char *di
 	int fd = -1;
 	enum err err;
 
-	http->routes = routes;
-	http->count = count;
-	http->arg = arg;
+	http_add_routes(http, routes, count, arg);
 	snprintf(http->host, sizeof(http->host), "%s", at->host);
 	err = listen_on(at, &fd);
 	if (err == ERR_OK)
@@ -322,15 +273,29 @@ out:
 	return err;
 }
 
+void http_add_routes(struct http *http, const struct http_route *routes, size_t count, void *arg)
+{
+	assert(http->table_count < TABLES_MAX);
+	http->tables[http->table_count++] = (struct table){routes, count, arg};
+}
+
+void http_set_guard(struct http *http, const struct http_guard *guard)
+{
+	http->guard = *guard;
+}
+
+struct http_stream **http_streams(struct http *http)
+{
+	return &http->streams;
+}
+
 void http_free(struct http *http)
 {
 	if (http == NULL)
 		return;
-	for (struct http_request *r = http->open; r != NULL; r = r->next) {
-		send_body(r->request, 503, "text/plain", "stopping\n", 9);
-		r->request = NULL;
-		r->http = NULL;
-	}
+	while (http->streams != NULL)
+		http_stream_cut(http->streams);
+	http_answer_stopping(http->open);
 	if (http->server != NULL)
 		evhttp_free(http->server);
 	sodium_memzero(http->cookie, sizeof(http->cookie));

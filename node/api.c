@@ -427,18 +427,18 @@ static void on_stop_chore(struct http_request *request, void *arg)
 
 /* clang-format off */
 static const struct http_route routes[] = {
-	{"GET", "/health", on_health, false},
-	{"GET", "/metrics", on_metrics, false},
-	{"GET", "/api/v1/status", on_status, true},
-	{"GET", "/api/v1/store", on_store, true},
-	{"GET", "/api/v1/store/chore", on_chore, true},
-	{"GET", "/api/v1/earnings", on_earnings, true},
-	{"POST", "/api/v1/settle", on_settle, true},
-	{"POST", "/api/v1/store/check", on_check, true},
-	{"POST", "/api/v1/store/compact", on_compact, true},
-	{"POST", "/api/v1/store/restore", on_restore, true},
-	{"POST", "/api/v1/store/agree", on_agree, true},
-	{"POST", "/api/v1/store/stop", on_stop_chore, true},
+	{"GET", "/health", on_health, HTTP_OPEN},
+	{"GET", "/metrics", on_metrics, HTTP_OPEN},
+	{"GET", "/api/v1/status", on_status, HTTP_READ},
+	{"GET", "/api/v1/store", on_store, HTTP_READ},
+	{"GET", "/api/v1/store/chore", on_chore, HTTP_READ},
+	{"GET", "/api/v1/earnings", on_earnings, HTTP_READ},
+	{"POST", "/api/v1/settle", on_settle, HTTP_WRITE},
+	{"POST", "/api/v1/store/check", on_check, HTTP_WRITE},
+	{"POST", "/api/v1/store/compact", on_compact, HTTP_WRITE},
+	{"POST", "/api/v1/store/restore", on_restore, HTTP_WRITE},
+	{"POST", "/api/v1/store/agree", on_agree, HTTP_WRITE},
+	{"POST", "/api/v1/store/stop", on_stop_chore, HTTP_WRITE},
 };
 /* clang-format on */
 

@@ -141,9 +141,9 @@ enum err api_serve(struct loop *loop, struct server *server, const struct hostpo
 		   size_t room)
 {
 	static const struct http_route routes[] = {
-		{"GET", "/health", on_health, false},
-		{"GET", "/metrics", on_metrics, false},
-		{"GET", "/api/v1/status", on_status, false},
+		{"GET", "/health", on_health, HTTP_OPEN},
+		{"GET", "/metrics", on_metrics, HTTP_OPEN},
+		{"GET", "/api/v1/status", on_status, HTTP_OPEN},
 	};
 	struct api *api = memory_new(1, sizeof(*api));
 	enum err err;

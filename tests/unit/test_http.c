@@ -80,14 +80,14 @@ static void never_answer(struct http_request *request, void *arg)
 }
 
 static const struct http_route routes[] = {
-	{"GET", "/", say_hello, false},
-	{"GET", "/api/v1/hello", say_hello, false},
-	{"GET", "/api/v1/secret", say_hello, true},
-	{"POST", "/api/v1/body", measure_body, false},
-	{"POST", "/api/v1/fail", fail_loudly, false},
-	{"GET", "/text", say_text, false},
-	{"GET", "/later", answer_later, false},
-	{"GET", "/never", never_answer, false},
+	{"GET", "/", say_hello, HTTP_OPEN},
+	{"GET", "/api/v1/hello", say_hello, HTTP_OPEN},
+	{"GET", "/api/v1/secret", say_hello, HTTP_READ},
+	{"POST", "/api/v1/body", measure_body, HTTP_WRITE},
+	{"POST", "/api/v1/fail", fail_loudly, HTTP_WRITE},
+	{"GET", "/text", say_text, HTTP_OPEN},
+	{"GET", "/later", answer_later, HTTP_OPEN},
+	{"GET", "/never", never_answer, HTTP_OPEN},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
