@@ -122,8 +122,6 @@ static enum err choose_nodes(struct begin *begin)
 		.room = m->piece_size + desk->settings->node_reserve,
 		.distinct_networks = !desk->settings->test_network,
 		.cheaper = desk->settings->prefer_cheaper,
-		.excluded = excluded,
-		.excluded_count = m->excluded.count,
 	};
 	enum err err = ERR_OK;
 
@@ -131,15 +129,17 @@ static enum err choose_nodes(struct begin *begin)
 	for (int look = 0; look < 2 && err == ERR_OK && begin->count < rules.want; look++) {
 		struct random_stream random;
 		uint8_t seed[32];
-		uint32_t candidates;
 
 		random_bytes(seed, sizeof(seed));
 		random_stream_init(&random, bytes_of(seed, sizeof(seed)));
 		err = roster_refresh(desk, look > 0);
 		if (err == ERR_OK) {
-			const struct candidate *list = roster_candidates(desk->roster, &candidates);
+			struct select_set *set = roster_set(desk->roster);
 
-			begin->count = select_nodes(list, candidates, &rules, &random, begin->chosen);
+			select_begin(set);
+			for (uint32_t i = 0; i < m->excluded.count; i++)
+				select_exclude(set, &excluded[i]);
+			begin->count = select_nodes(set, &rules, &random, begin->chosen);
 		}
 	}
 	free(excluded);

@@ -19,11 +19,12 @@ struct ask {
 
 struct roster {
 	struct candidate *candidates;
+	struct select_set *set;
 	char **networks;
 	char **endpoints;
 	uint32_t count;
 	size_t room;
-	uint64_t read_at; /* monotonic; 0: never */
+	uint64_t read_at;    /* monotonic; 0: never */
 	struct prices offer; /* to nodes that ask for nothing less */
 	struct ask *asks;    /* by address */
 	size_t ask_count, ask_room;
@@ -38,6 +39,8 @@ struct roster *roster_new(void)
 
 static void clear(struct roster *roster)
 {
+	select_set_free(roster->set);
+	roster->set = NULL;
 	for (uint32_t i = 0; i < roster->count; i++) {
 		free(roster->networks[i]);
 		free(roster->endpoints[i]);
@@ -122,8 +125,14 @@ static enum err add_node(const struct registered_node *node, void *arg)
 	roster->candidates = memory_grow(roster->candidates, &roster->room, i + 1, sizeof(*roster->candidates));
 	roster->networks[i] = memory_copy(node->network, bytes_of_text(node->network).len);
 	roster->endpoints[i] = memory_copy(text, bytes_of_text(text).len);
-	roster->candidates[i] = (struct candidate){node->address, roster->networks[i], node->available,
-						   price_of(roster, &node->address)};
+	roster->candidates[i] = (struct candidate){
+		.node = node->address,
+		.network = roster->networks[i],
+		.available = node->available,
+		.price = price_of(roster, &node->address),
+		.quality = SELECT_QUALITY_USUAL,
+		.vetted = true,
+	};
 	roster->count++;
 	return ERR_OK;
 }
@@ -142,15 +151,22 @@ enum err roster_refresh(struct desk *desk, bool now)
 	if (err == ERR_OK)
 		err = registry_each_online(desk->db, registry_online_since(desk->settings, clock_wall()), add_node,
 					   roster);
-	if (err == ERR_OK)
-		roster->read_at = monotonic;
-	return err;
+	if (err != ERR_OK)
+		return err;
+	roster->set = select_set_new(roster->candidates, roster->count);
+	roster->read_at = monotonic;
+	return ERR_OK;
 }
 
 const struct candidate *roster_candidates(const struct roster *roster, uint32_t *ret_count)
 {
 	*ret_count = roster->count;
 	return roster->candidates;
+}
+
+struct select_set *roster_set(const struct roster *roster)
+{
+	return roster->set;
 }
 
 void roster_take_room(struct roster *roster, uint32_t index, uint64_t bytes)
