@@ -51,6 +51,16 @@ static const struct field item_object_list[] = {
 	FIELD(item_object, created, FIELD_U64),
 	FIELD_MAX(item_object, metadata, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
+static const struct field item_notice_list[] = {
+	FIELD(item_notice, number, FIELD_U64),
+	FIELD(item_notice, at, FIELD_U64),
+	FIELD(item_notice, kind, FIELD_U8),
+	FIELD(item_notice, state, FIELD_U8),
+	FIELD(item_notice, verdict, FIELD_U8),
+	FIELD_MAX(item_notice, piece, FIELD_BLOB, 32),
+	FIELD_MAX(item_notice, challenge, FIELD_BLOB, 32),
+	FIELD_MAX(item_notice, words, FIELD_TEXT, MESSAGE_NOTICE_WORDS),
+};
 
 const struct fields item_piece_fields = ITEM(item_piece);
 const struct fields item_signed_fields = ITEM(item_signed);
@@ -61,6 +71,7 @@ const struct fields item_node_fields = ITEM(item_node);
 const struct fields item_allocation_fields = ITEM(item_allocation);
 const struct fields item_receipt_fields = ITEM(item_receipt);
 const struct fields item_object_fields = ITEM(item_object);
+const struct fields item_notice_fields = ITEM(item_notice);
 
 static const struct field msg_hello_list[] = {
 	FIELD(msg_hello, version, FIELD_U16),
@@ -216,6 +227,26 @@ static const struct field msg_payout_list[] = {
 	FIELD(msg_payout, payee, FIELD_ADDRESS),
 	FIELD(msg_payout, cumulative, FIELD_U256),
 	FIELD_MAX(msg_payout, proof, FIELD_BLOB, MESSAGE_PAYOUT_PROOF),
+};
+static const struct field msg_ask_standing_list[] = {
+	FIELD(msg_ask_standing, after, FIELD_U64),
+};
+static const struct field msg_standing_list[] = {
+	FIELD(msg_standing, state, FIELD_U8),
+	FIELD(msg_standing, since, FIELD_U64),
+	FIELD_MAX(msg_standing, reason, FIELD_TEXT, MESSAGE_NOTICE_WORDS),
+	FIELD(msg_standing, audit, FIELD_U32),
+	FIELD(msg_standing, unknown, FIELD_U32),
+	FIELD(msg_standing, online, FIELD_U32),
+	FIELD(msg_standing, proven, FIELD_U64),
+	FIELD(msg_standing, failed, FIELD_U64),
+	FIELD(msg_standing, vetting_left, FIELD_U64),
+	FIELD(msg_standing, vetting_until, FIELD_U64),
+	FIELD(msg_standing, audits_left, FIELD_U32),
+	FIELD(msg_standing, offline_left, FIELD_U64),
+	FIELD(msg_standing, grace_until, FIELD_U64),
+	FIELD_ITEMS(msg_standing, notices, MESSAGE_NOTICES, &item_notice_fields),
+	FIELD_MAX(msg_standing, last, FIELD_U8, 1),
 };
 static const struct field msg_enrol_list[] = {
 	FIELD_MAX(msg_enrol, code, FIELD_BLOB, 64),
@@ -389,6 +420,8 @@ static const struct message_spec table[] = {
 	ROW_MAX(MSG_OFFER_PRICE, "OFFER_PRICE", msg_offer_price, 1200),
 	ROW_MAX(MSG_ASK_PAYOUT, "ASK_PAYOUT", msg_ask_payout, 16),
 	ROW_MAX(MSG_PAYOUT, "PAYOUT", msg_payout, 1200),
+	ROW_MAX(MSG_ASK_STANDING, "ASK_STANDING", msg_ask_standing, 16),
+	ROW(MSG_STANDING, "STANDING", msg_standing),
 	ROW_MAX(MSG_ENROL, "ENROL", msg_enrol, 80),
 	ROW_MAX(MSG_MAKE_BUCKET, "MAKE_BUCKET", msg_bucket, 80),
 	ROW_MAX(MSG_REMOVE_BUCKET, "REMOVE_BUCKET", msg_bucket, 80),

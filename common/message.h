@@ -25,6 +25,8 @@
 #define MESSAGE_INLINE_MAX (4096 + 16) /* most bytes of an object kept in the satellite's metadata */
 #define MESSAGE_USAGE_ROWS (1000 * 57) /* most bytes of the rows in one USAGE */
 #define MESSAGE_PAYOUT_PROOF (32 * 32) /* most bytes of a payout's proof */
+#define MESSAGE_NOTICES 160	       /* in one STANDING */
+#define MESSAGE_NOTICE_WORDS 260
 #define MESSAGE_SHEET_MAX 8449	       /* bytes of a statement's lines */
 
 enum message_type {
@@ -69,6 +71,8 @@ enum message_type {
 	MSG_OFFER_PRICE = 544,
 	MSG_ASK_PAYOUT = 546,
 	MSG_PAYOUT = 548,
+	MSG_ASK_STANDING = 550,
+	MSG_STANDING = 552,
 	/* a client to its satellite */
 	MSG_ENROL = 768,
 	MSG_MAKE_BUCKET = 770,
@@ -325,6 +329,41 @@ struct msg_offer_price {
 	struct bytes price; /* signed Price */
 };
 
+/* How a node stands with the satellite, and what happened to it since notice `after`. */
+struct msg_ask_standing {
+	uint64_t after;
+};
+
+/* Scores are in millionths. In parts when there are many notices; all but the notices is the same in each. */
+struct msg_standing {
+	uint8_t state;	     /* 1 good, 2 vetting, 3 suspended, 4 offline, 5 disqualified, 6 exiting, 7 exited */
+	uint64_t since;	     /* Unix seconds */
+	struct bytes reason; /* words for a person; "" when there is none */
+	uint32_t audit;	     /* score of proofs */
+	uint32_t unknown;    /* of answered challenges */
+	uint32_t online;
+	uint64_t proven; /* pieces, in all */
+	uint64_t failed;
+	uint64_t vetting_left;	/* pieces that it must prove yet to be vetted */
+	uint64_t vetting_until; /* and the time before which it is not; 0 when it is vetted */
+	uint32_t audits_left;	/* of the next 1,000 proofs, how many may fail */
+	uint64_t offline_left;	/* seconds that it may be away */
+	uint64_t grace_until;	/* when it is disqualified unless something changes, 0: never */
+	struct list notices;	/* of struct item_notice, by number */
+	uint8_t last;
+};
+
+struct item_notice {
+	uint64_t number; /* 1, 2, 3, … for each node */
+	uint64_t at;
+	uint8_t kind;	    /* 1 its state changed, 2 a piece failed an audit, 3 it reported losses */
+	uint8_t state;	    /* of the node from then on */
+	uint8_t verdict;    /* on the piece, audit/challenge.h; 0: of none */
+	struct bytes piece; /* its id, or empty */
+	struct bytes challenge; /* hash of the audit, or empty */
+	struct bytes words;
+};
+
 /* Makes the channel's key a client of the satellite. Answered by DONE; the same key and code again: DONE again. */
 struct msg_enrol {
 	struct bytes code;
@@ -546,6 +585,8 @@ struct message {
 		struct msg_offer_price offer_price;
 		struct msg_ask_payout ask_payout;
 		struct msg_payout payout;
+		struct msg_ask_standing ask_standing;
+		struct msg_standing standing;
 		struct msg_enrol enrol;
 		struct msg_bucket bucket; /* MAKE_BUCKET, REMOVE_BUCKET */
 		struct msg_buckets buckets;
@@ -570,7 +611,7 @@ struct message {
 /* Descriptions of list items, for list_next and fields_encode. */
 extern const struct fields item_piece_fields, item_signed_fields, item_order_fields,
 	item_verdict_fields, item_bucket_fields, item_node_fields, item_allocation_fields,
-	item_receipt_fields, item_object_fields;
+	item_receipt_fields, item_object_fields, item_notice_fields;
 
 struct message_spec {
 	uint16_t type;
