@@ -15,7 +15,7 @@
 	"listen external http test-network chain-id contract redundancy price-storage price-egress "         \
 	"price-audit price-repair surge charge-storage charge-egress held held-release minimum-payout "      \
 	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
-	"audit-samples audit-timeout audit-threads threads requests " SERVING_OPTIONS " log-level"
+	"audit-samples audit-timeout audit-threads roles threads requests " SERVING_OPTIONS " log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */

@@ -45,7 +45,8 @@ static enum err open_daemon(struct daemon *daemon, char *why, size_t room)
 	err = settings_read(daemon->options, &daemon->settings, why, room);
 	if (err == ERR_OK)
 		err = service_key(dir, &daemon->key, why, room);
-	if (err == ERR_OK)
+	/* Processes that only work on the database may be any number. */
+	if (err == ERR_OK && (daemon->settings.roles & ROLE_API) != 0)
 		err = service_lock(dir, why, room);
 	if (err == ERR_OK && daemon->settings.test_network)
 		clock_allow_offset();
@@ -62,6 +63,8 @@ static enum err start_daemon(struct daemon *daemon, char *why, size_t room)
 	enum err err;
 
 	daemon->loop = loop_new();
+	if ((daemon->settings.roles & ROLE_API) == 0)
+		return ERR_OK;
 	err = server_new(daemon->loop, &serving, &daemon->server, why, room);
 	if (err == ERR_OK)
 		err = api_serve(daemon->loop, daemon->server, option_hostport(daemon->options, "http"), &daemon->api,
@@ -74,8 +77,11 @@ static enum err publish_prices(struct daemon *daemon, char *why, size_t room)
 {
 	char message[DATABASE_MESSAGE] = "";
 	struct desk *desk = NULL;
-	enum err err = desk_open(&daemon->settings, daemon->key, &desk, message);
+	enum err err;
 
+	if ((daemon->settings.roles & ROLE_API) == 0)
+		return ERR_OK;
+	err = desk_open(&daemon->settings, daemon->key, &desk, message);
 	if (err == ERR_OK) {
 		err = pricing_publish(desk);
 		snprintf(message, sizeof(message), "%s", database_message(desk->db));
@@ -91,18 +97,21 @@ static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 	const struct {
 		const char *name;
 		patrol_round *walk;
+		enum role role;
 		unsigned count;
 	} kinds[] = {
-		{"deleter", deleter_walk, 1},
-		{"teller", deleter_tell, TELLERS},
-		{"days", usages_walk, 1},
-		{"auditor", auditor_walk, daemon->settings.audit_threads},
+		{"deleter", deleter_walk, ROLE_UPKEEP, 1},
+		{"teller", deleter_tell, ROLE_UPKEEP, TELLERS},
+		{"days", usages_walk, ROLE_UPKEEP, 1},
+		{"auditor", auditor_walk, ROLE_AUDIT, daemon->settings.audit_threads},
 	};
 	char message[DATABASE_MESSAGE] = "";
 	enum err err = ERR_OK;
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-		for (unsigned i = 0; i < kinds[k].count && err == ERR_OK; i++) {
+		bool ours = (daemon->settings.roles & kinds[k].role) != 0;
+
+		for (unsigned i = 0; ours && i < kinds[k].count && err == ERR_OK; i++) {
 			err = patrol_start(kinds[k].name, kinds[k].walk, &daemon->settings, daemon->key,
 					   &daemon->patrols[daemon->patrol_count], message);
 			daemon->patrol_count += err == ERR_OK;
@@ -124,13 +133,18 @@ static void on_stop(void *arg)
 {
 	struct daemon *daemon = arg;
 
+	bool serves = daemon->server != NULL;
+
 	service_notify("STOPPING=1");
-	log_event(LOG_INFO, "stopping", "sessions=%u", server_session_count(daemon->server));
+	log_event(LOG_INFO, "stopping", "sessions=%u", serves ? server_session_count(daemon->server) : 0);
 	for (unsigned i = 0; i < daemon->patrol_count; i++)
 		patrol_ask_stop(daemon->patrols[i]);
 	api_free(daemon->api);
 	daemon->api = NULL;
-	server_stop(daemon->server, end_loop, daemon);
+	if (serves)
+		server_stop(daemon->server, end_loop, daemon);
+	else
+		end_loop(daemon);
 }
 
 /* What is read once stays until the next start; the log level does not. */
@@ -152,9 +166,13 @@ static void serve(struct daemon *daemon)
 	char at[HOSTPORT_TEXT];
 
 	daemon->signals = service_signals_new(daemon->loop, on_stop, on_reload, daemon);
-	hostport_print(server_at(daemon->server), at);
-	log_event(LOG_INFO, "started", "listen=%s http_port=%u threads=%u", at, api_port(daemon->api),
-		  daemon->settings.threads);
+	if (daemon->server != NULL) {
+		hostport_print(server_at(daemon->server), at);
+		log_event(LOG_INFO, "started", "listen=%s http_port=%u threads=%u", at, api_port(daemon->api),
+			  daemon->settings.threads);
+	} else {
+		log_event(LOG_INFO, "started", "roles=%s", option_text(daemon->options, "roles"));
+	}
 	service_notify("READY=1");
 	loop_run(daemon->loop);
 	log_event(LOG_INFO, "stopped", "%s", "");

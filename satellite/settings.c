@@ -2,9 +2,12 @@
 #include "satellite/settings.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/serving.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static struct amount price(const struct options *options, const char *name, struct amount fallback)
 {
@@ -82,6 +85,39 @@ static enum err read_domain(const struct options *options, struct settings *sett
 	return ERR_OK;
 }
 
+/* "all", or roles separated by commas. */
+static enum err read_roles(const char *text, unsigned *ret, char *why, size_t room)
+{
+	static const struct {
+		const char *name;
+		unsigned role;
+	} names[] = {
+		{"all", ROLE_ALL},
+		{"api", ROLE_API},
+		{"audit", ROLE_AUDIT},
+		{"repair", ROLE_REPAIR},
+		{"upkeep", ROLE_UPKEEP},
+	};
+	const char *at = text;
+
+	*ret = 0;
+	while (*at != '\0') {
+		size_t len = strcspn(at, ","), i = 0;
+
+		while (i < COUNT(names) && (strlen(names[i].name) != len || memcmp(names[i].name, at, len) != 0))
+			i++;
+		if (i == COUNT(names))
+			break;
+		*ret |= names[i].role;
+		at += len + (at[len] == ',');
+	}
+	if (*at == '\0' && *ret != 0)
+		return ERR_OK;
+	snprintf(why, room, "--roles \"%s\": not all, or some of api, audit, repair and upkeep, with commas between",
+		 text);
+	return ERR_USAGE;
+}
+
 enum err settings_read(const struct options *options, struct settings *ret, char *why, size_t room)
 {
 	struct settings s = {.dir = options_dir(options), .test_network = option_flag(options, "test-network")};
@@ -98,6 +134,8 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	if (err != ERR_OK)
 		return err;
 	err = read_pay(options, &s, why, room);
+	if (err == ERR_OK)
+		err = read_roles(option_text(options, "roles"), &s.roles, why, room);
 	if (err != ERR_OK)
 		return err;
 	serving_read(options, &s.channel, &s.listener);

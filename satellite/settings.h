@@ -14,6 +14,15 @@
 
 #define SETTINGS_TEST_CHAIN 31337
 
+/* What a process of the satellite does. Several may share the work, each on the same database. */
+enum role {
+	ROLE_API = 1,	 /* answers nodes, clients and HTTP; one process only */
+	ROLE_AUDIT = 2,	 /* audits nodes and weighs what time does to their reputation */
+	ROLE_REPAIR = 4, /* rebuilds pieces */
+	ROLE_UPKEEP = 8, /* deletes, collects, closes days */
+	ROLE_ALL = ROLE_API | ROLE_AUDIT | ROLE_REPAIR | ROLE_UPKEEP,
+};
+
 struct settings {
 	const char *dir;
 	bool test_network;	      /* no rule of distinct networks, loopback nodes allowed */
@@ -35,6 +44,7 @@ struct settings {
 	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
 	struct channel_limits channel;
 	struct listener_limits listener;
+	unsigned roles;	   /* of this process: enum role, added up */
 	unsigned requests; /* of one session that are worked on at once */
 	unsigned audit_threads;
 	unsigned threads; /* that run verbs; 0 was replaced by the number of processors */
