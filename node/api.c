@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "common/options.h"
+#include "node/condition.h"
 #include "node/stats.h"
 #include "node/store_facts.h"
 
@@ -16,6 +17,36 @@ struct api {
 	struct loop *loop;
 	struct api_sources sources;
 };
+
+static json_t *json_findings(const struct api *api)
+{
+	struct findings *findings = findings_new();
+	json_t *json;
+
+	condition_find(&api->sources, findings);
+	json = findings_json(findings);
+	findings_free(findings);
+	return json;
+}
+
+/* What the store says, or zeros while it is not there. */
+static void space_of(const struct api *api, struct store_space *ret)
+{
+	*ret = (struct store_space){.read_only = true};
+	if (api->sources.parts->store != NULL)
+		store_space(api->sources.parts->store, ret);
+	else
+		snprintf(ret->reason, sizeof(ret->reason), "%s", storage_missing(api->sources.storage));
+}
+
+/* Answers for itself when there is no store to ask. */
+static bool has_store(struct http_request *request, const struct api *api)
+{
+	if (api->sources.parts->store != NULL)
+		return true;
+	http_answer_error(request, 503, storage_missing(api->sources.storage));
+	return false;
+}
 
 static json_t *json_u64(uint64_t value)
 {
@@ -110,6 +141,7 @@ static json_t *json_satellite(const struct api *api, const struct satellite *s)
 	json_object_set_new(json, "reachable", json_boolean(state.reachable));
 	json_object_set_new(json, "status", json_u64(state.status));
 	json_object_set_new(json, "reason", json_string(state.reason));
+	json_object_set_new(json, "clock_skew", json_integer(state.skew));
 	json_object_set_new(json, "orders", json_orders(api->sources.books, &s->address));
 	json_object_set_new(json, "holdings", json_holdings(api->sources.books, &s->address));
 	return json;
@@ -134,7 +166,7 @@ static void on_status(struct http_request *request, void *arg)
 	struct store_space space;
 	json_t *json = json_object();
 
-	store_space(parts->store, &space);
+	space_of(api, &space);
 	json_object_set_new(json, "id", json_id(key_id(parts->key)));
 	json_object_set_new(json, "address", json_address(key_address(parts->key)));
 	json_object_set_new(json, "version", json_string(GRANARY_VERSION));
@@ -145,8 +177,11 @@ static void on_status(struct http_request *request, void *arg)
 	json_object_set_new(json, "now", json_u64(clock_wall()));
 	json_object_set_new(json, "satellites", json_satellites(api));
 	json_object_set_new(json, "space", store_facts_space(&space));
-	json_object_set_new(json, "damage", store_facts_damage(parts->store));
+	json_object_set_new(json, "missing", json_string(storage_missing(api->sources.storage)));
+	if (parts->store != NULL)
+		json_object_set_new(json, "damage", store_facts_damage(parts->store));
 	json_object_set_new(json, "orders", json_all_orders(api->sources.books));
+	json_object_set_new(json, "findings", json_findings(api));
 	http_answer_json(request, 200, json);
 }
 
@@ -154,10 +189,13 @@ static void on_status(struct http_request *request, void *arg)
 static void on_health(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
+	const struct parts *parts = api->sources.parts;
 	struct store_space space;
 
-	store_space(api->sources.parts->store, &space);
-	if (space.read_only)
+	space_of(api, &space);
+	if (parts->store == NULL)
+		http_answer_text(request, 503, "text/plain", "no store\n");
+	else if (space.read_only)
 		http_answer_text(request, 503, "text/plain", "read-only\n");
 	else
 		http_answer_text(request, 200, "text/plain", "ok\n");
@@ -179,13 +217,15 @@ static void refresh(const struct api *api)
 	struct metrics *m = parts->metrics;
 	struct overdue_state overdue = books_overdue(api->sources.books);
 	struct ledger_totals orders;
-	struct store_damage damage;
+	struct store_damage damage = {0};
 	struct store_space space;
-	struct store_scrub scrub;
+	struct store_scrub scrub = {0};
 
-	store_space(parts->store, &space);
-	store_damage(parts->store, &damage);
-	store_scrub(parts->store, &scrub);
+	space_of(api, &space);
+	if (parts->store != NULL) {
+		store_damage(parts->store, &damage);
+		store_scrub(parts->store, &scrub);
+	}
 	ledger_totals(books_ledger(api->sources.books), NULL, &orders);
 	metrics_set(m, STAT_ALLOCATION, space.allocation);
 	metrics_set(m, STAT_USED, store_facts_used(&space));
@@ -193,7 +233,7 @@ static void refresh(const struct api *api)
 	metrics_set(m, STAT_PIECES, space.pieces);
 	metrics_set(m, STAT_TRASH, space.trash);
 	metrics_set(m, STAT_TRASH_PIECES, space.trashed);
-	metrics_set(m, STAT_HELD, count_held(parts->store));
+	metrics_set(m, STAT_HELD, parts->store == NULL ? 0 : count_held(parts->store));
 	metrics_set(m, STAT_READ_ONLY, space.read_only);
 	metrics_set(m, STAT_DAMAGED, damage.pieces);
 	metrics_set(m, STAT_UNTOLD, damage.untold);
@@ -212,11 +252,11 @@ static void refresh(const struct api *api)
 }
 
 /* Why the store is read-only, as a label; nothing while it is not. */
-static void print_reason(FILE *to, struct store *store)
+static void print_reason(FILE *to, const struct api *api)
 {
 	struct store_space space;
 
-	store_space(store, &space);
+	space_of(api, &space);
 	if (!space.read_only)
 		return;
 	fputs("# HELP granary_node_read_only_info Why the store takes no more writes.\n"
@@ -242,7 +282,7 @@ static void on_metrics(struct http_request *request, void *arg)
 	refresh(api);
 	numbers = metrics_print(api->sources.parts->metrics);
 	fputs(numbers, to);
-	print_reason(to, api->sources.parts->store);
+	print_reason(to, api);
 	if (fclose(to) != 0)
 		abort();
 	http_answer_text(request, 200, METRICS_CONTENT_TYPE, text);
@@ -316,14 +356,16 @@ static void on_store(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
 
-	http_answer_json(request, 200, store_facts_json(api->sources.parts->store));
+	if (has_store(request, api))
+		http_answer_json(request, 200, store_facts_json(api->sources.parts->store));
 }
 
 static void on_chore(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
 
-	http_answer_json(request, 200, chores_json(api->sources.chores));
+	if (has_store(request, api))
+		http_answer_json(request, 200, chores_json(api->sources.chores));
 }
 
 /* An option of a chore, from the query; false when it is no number. */
@@ -341,6 +383,8 @@ static void start_chore(struct http_request *request, const struct api *api, con
 	struct chore_options options = {.name = name, .within = INT64_MAX, .shared = true};
 	uint64_t least = 0;
 
+	if (!has_store(request, api))
+		return;
 	if (!read_number(request, "rate", INT64_MAX, &options.rate) || !read_number(request, "least", 100, &least) ||
 	    !read_number(request, "within", INT64_MAX, &options.within)) {
 		http_answer_error(request, 400, "rate: bytes per second; least: percent, 0 to 100; within: seconds");
@@ -406,6 +450,8 @@ static void on_agree(struct http_request *request, void *arg)
 	struct agreement *agreement;
 	struct address satellite;
 
+	if (!has_store(request, api))
+		return;
 	if (text == NULL || address_from_text(text, &satellite) != ERR_OK) {
 		http_answer_error(request, 400, "satellite: its address, 0x and 40 digits");
 		return;
@@ -421,7 +467,8 @@ static void on_stop_chore(struct http_request *request, void *arg)
 {
 	const struct api *api = arg;
 
-	chores_stop(api->sources.chores);
+	if (api->sources.chores != NULL)
+		chores_stop(api->sources.chores);
 	on_chore(request, arg);
 }
 
@@ -457,6 +504,14 @@ enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir
 	}
 	*ret = api;
 	return ERR_OK;
+}
+
+void api_change(struct api *api, const struct api_sources *sources)
+{
+	uint64_t started = api->sources.started;
+
+	api->sources = *sources;
+	api->sources.started = started;
 }
 
 void api_free(struct api *api)

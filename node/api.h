@@ -11,16 +11,19 @@
 #include "node/checkin.h"
 #include "node/chores.h"
 #include "node/parts.h"
+#include "node/storage.h"
 
 /* What there is to tell of. All of it outlives the api. */
 struct api_sources {
+	const char *dir; /* the node's */
 	const struct parts *parts;
 	struct books *books;
 	struct checkin *checkin;
-	struct chores *chores;
+	struct chores *chores; /* NULL while the store is not there */
+	struct storage *storage;
 	const struct checkin_options *said; /* at check-ins */
 	const struct hostport *listen;	    /* where the piece server listens */
-	uint64_t started;		    /* Unix seconds */
+	uint64_t started;		    /* Unix seconds; api_change keeps it */
 };
 
 struct api;
@@ -28,6 +31,8 @@ struct api;
 /* Serve on `at`; the cookie is put into `dir`. As http_serve. */
 enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct api_sources *sources,
 		   struct api **ret) WARN_UNUSED;
+/* The store came or went, and with it some of the sources. */
+void api_change(struct api *api, const struct api_sources *sources);
 void api_free(struct api *api);
 uint16_t api_port(const struct api *api);
 

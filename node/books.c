@@ -38,16 +38,16 @@ struct books {
 	atomic_bool filling; /* a job is on its way */
 	uint64_t trimmed_at; /* wall clock */
 	size_t noted;	     /* pinned satellites whose papers have begun */
-	enum err fill_err;   /* of the last filling, so that trouble is logged when it begins */
+	atomic_int fill_err; /* of the last filling, so that trouble is logged when it begins */
 };
 
 /* Filling. */
 
 static void report_fill(struct books *books, enum err err)
 {
-	if (err != ERR_OK && books->fill_err == ERR_OK)
+	if (err != ERR_OK && atomic_load(&books->fill_err) == ERR_OK)
 		log_event(LOG_ERROR, "ledger_behind", "reason=%s", err_name(err));
-	books->fill_err = err;
+	atomic_store(&books->fill_err, (int)err);
 }
 
 static enum err note_audits(struct books *books)
@@ -65,6 +65,11 @@ static void fill(struct books *books)
 	enum err err = note_audits(books);
 	uint64_t now = clock_wall();
 
+	/* A disk that is away keeps its log; what was settled goes on without it. */
+	if (books->parts->store == NULL) {
+		report_fill(books, err);
+		return;
+	}
 	if (err == ERR_OK)
 		err = ledger_fill(books->ledger, books->parts->store);
 	if (err == ERR_OK && now - books->trimmed_at >= TRIM_SECONDS) {
@@ -193,7 +198,7 @@ static void compare_holdings(struct books *books, const struct clerk_outcome *pa
 	char address[KEY_ADDRESS_TEXT];
 	struct holdings h;
 
-	if (papers->days == 0 && books_holdings(books, satellite, &h))
+	if (books->parts->store == NULL || (papers->days == 0 && books_holdings(books, satellite, &h)))
 		return;
 	if (holdings_compare(books->papers, books->parts->store, satellite, &h) != ERR_OK)
 		return; /* nothing is signed yet; what ails the store is told by others */
@@ -322,6 +327,11 @@ void books_close(struct books *books)
 	pthread_mutex_destroy(&books->lock);
 	free(books->compared);
 	free(books);
+}
+
+bool books_behind(struct books *books)
+{
+	return atomic_load(&books->fill_err) != ERR_OK;
 }
 
 struct ledger *books_ledger(struct books *books)

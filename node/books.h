@@ -28,6 +28,8 @@ void books_close(struct books *books);
 struct ledger *books_ledger(struct books *books);
 /* Of the orders that wait, as of some seconds ago. */
 struct overdue_state books_overdue(struct books *books);
+/* The ledger could not be filled the last time. */
+bool books_behind(struct books *books);
 /* How what this satellite counts compares with the store, as of its last signed usage; false when that is not known. */
 bool books_holdings(struct books *books, const struct address *satellite, struct holdings *ret);
 

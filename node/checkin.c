@@ -17,6 +17,7 @@
 #define RETRY_FIRST_MS 1000 /* after a failure, doubling to … */
 #define RETRY_MOST_MS 60000
 #define LOSS_PAUSE_SECONDS 2 /* losses that come one by one are told together */
+#define JUMP_SECONDS 5	     /* by which one clock passes the other at once: somebody set it */
 #define THREADS 2
 
 /* A satellite as the check-in sees it. Never removed: one that is trusted no more is just not visited. */
@@ -26,9 +27,9 @@ struct acquaintance {
 	uint64_t due; /* monotonic milliseconds */
 	uint64_t retry_ms;
 	bool under_way;
-	bool again;	   /* what is said has changed meanwhile */
-	uint64_t losses;   /* how many the store had found when the satellite was last told */
-	bool losses_left;  /* not all of them were acknowledged */
+	bool again;	  /* what is said has changed meanwhile */
+	uint64_t losses;  /* how many the store had found when the satellite was last told */
+	bool losses_left; /* not all of them were acknowledged */
 	struct acquaintance *next;
 };
 
@@ -39,6 +40,7 @@ struct checkin {
 	struct pool *pool;
 	struct event *timer;
 	struct acquaintance *list;
+	int64_t offset; /* of the wall clock against the monotonic one, seconds */
 	atomic_bool stop;
 };
 
@@ -94,6 +96,21 @@ out:
 	return err;
 }
 
+/* A store that is away takes nothing. */
+static void space_of(const struct parts *parts, struct store_space *ret)
+{
+	*ret = (struct store_space){0};
+	if (parts->store != NULL)
+		store_space(parts->store, ret);
+}
+
+static void damage_of(const struct parts *parts, struct store_damage *ret)
+{
+	*ret = (struct store_damage){0};
+	if (parts->store != NULL)
+		store_damage(parts->store, ret);
+}
+
 /* The signed Payee; `from` grows with each, so that the last one said counts. */
 static void sign_payee(const struct visit *visit, struct writer *w)
 {
@@ -111,6 +128,7 @@ static void take_answer(const struct message *message, void *arg)
 	const struct msg_checked_in *answer = &message->checked_in;
 
 	state->at = clock_wall();
+	state->skew = answer->time > INT64_MAX ? INT64_MAX / 2 : (int64_t)answer->time - (int64_t)state->at;
 	state->reachable = answer->reachable;
 	state->status = answer->status;
 	snprintf(state->reason, sizeof(state->reason), "%.*s", (int)answer->reason.len,
@@ -132,7 +150,7 @@ static enum err say(struct visit *visit, struct errand *errand)
 		return ERR_UNREACHABLE;
 	}
 	hostport_print(&at, endpoint);
-	store_space(visit->parts->store, &space);
+	space_of(visit->parts, &space);
 	writer_init(&w, payee, sizeof(payee));
 	sign_payee(visit, &w);
 	message.check_in = (struct msg_check_in){
@@ -173,7 +191,7 @@ static enum err tell_losses(const struct visit *visit, struct errand *errand)
 	struct store_damage damage;
 	enum err err;
 
-	store_damage(visit->parts->store, &damage);
+	damage_of(visit->parts, &damage);
 	if (damage.untold == 0)
 		return ERR_OK;
 	err = loss_report_send(visit->parts, &visit->satellite, errand, &told, why);
@@ -280,12 +298,12 @@ static void visit_if_due(struct checkin *checkin, const struct satellite *satell
 	struct store_damage damage;
 	struct visit *visit;
 
-	store_damage(checkin->parts->store, &damage);
+	damage_of(checkin->parts, &damage);
 	if (to->under_way)
 		return;
 	/* A new loss is told soon, unless the satellite is not to be reached anyway. */
-	if (!is_due(to, &checkin->options) && (to->state.err != ERR_OK || damage.found == to->losses ||
-					       clock_wall() < to->state.at + LOSS_PAUSE_SECONDS))
+	if (!is_due(to, &checkin->options) &&
+	    (to->state.err != ERR_OK || damage.found == to->losses || clock_wall() < to->state.at + LOSS_PAUSE_SECONDS))
 		return;
 	to->under_way = true;
 	to->again = false;
@@ -302,6 +320,23 @@ static void visit_if_due(struct checkin *checkin, const struct satellite *satell
 	pool_submit(checkin->pool, work_visit, checkin->loop, visited, visit);
 }
 
+static int64_t clock_offset(void)
+{
+	return (int64_t)clock_wall() - (int64_t)(clock_monotonic() / 1000000000);
+}
+
+/* A clock that was set is compared with the satellites' at once. */
+static void notice_jump(struct checkin *checkin)
+{
+	int64_t offset = clock_offset(), jump = offset - checkin->offset;
+
+	checkin->offset = offset;
+	if (jump > -JUMP_SECONDS && jump < JUMP_SECONDS)
+		return;
+	for (struct acquaintance *to = checkin->list; to != NULL; to = to->next)
+		to->due = 0;
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct checkin *checkin = arg;
@@ -310,6 +345,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	notice_jump(checkin);
 	for (size_t i = 0; i < count; i++)
 		visit_if_due(checkin, &satellites[i]);
 	free(satellites);
@@ -323,6 +359,7 @@ struct checkin *checkin_start(struct loop *loop, const struct parts *parts, cons
 	checkin->loop = loop;
 	checkin->parts = parts;
 	checkin->options = *options;
+	checkin->offset = clock_offset();
 	checkin->pool = pool_new(THREADS, "errands");
 	checkin->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, checkin);
 	event_add(checkin->timer, &tick);

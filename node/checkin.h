@@ -30,6 +30,7 @@ void checkin_stop(struct checkin *checkin);
 struct checkin_state {
 	uint64_t at;		     /* of the last answer, Unix seconds; 0: none yet */
 	bool reachable;		     /* the satellite could dial this node */
+	int64_t skew;		     /* its clock less ours at the last answer, seconds */
 	uint8_t status;		     /* its opinion of this node; 1: in good standing */
 	enum err err;		     /* of the last try */
 	char reason[ERRAND_MESSAGE]; /* why not, in words; "" when all is well */

@@ -5,7 +5,7 @@
 #include "common/options.h"
 
 int node_init(struct options *options);
-int node_status(struct options *options);
+int node_status(struct options *options); /* status.c */
 int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
 int node_dispute_export(struct options *options);

@@ -1,7 +1,9 @@
-/* Bottom up at the start, top down at the end. */
+/*
+ * Bottom up at the start, top down at the end; and once more, in part, whenever the disk of the store goes or comes
+ * back.
+ */
 #include "node/daemon.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@
 #include "node/piece_server.h"
 #include "node/settings.h"
 #include "node/stats.h"
+#include "node/storage.h"
 #include "node/store_watch.h"
 
 #define DRAIN_MS 30000
@@ -23,17 +26,24 @@ struct daemon {
 	struct options *options;
 	struct settings settings;
 	struct checkin_options said; /* at check-ins */
+	uint64_t settle;	     /* seconds between settlements */
+	struct hostport listen;	     /* where the piece server listens, or will */
 	struct parts parts;
 	struct key *key;
 	struct loop *loop;
-	struct piece_server *server;
+	struct storage *storage;
 	struct books *books;
 	struct checkin *checkin;
-	struct chores *chores;
 	struct api *api;
-	struct store_watch *watch;
 	struct service_signals *signals;
 	struct event *expire_timer;
+	/* while the store is there */
+	struct piece_server *server;
+	struct chores *chores;
+	struct store_watch *watch;
+	bool draining; /* the piece server */
+	bool stopping;
+	bool failed;
 };
 
 static enum err set_satellites(struct daemon *daemon, const struct live_settings *live, char *why, size_t room)
@@ -53,40 +63,9 @@ static enum err set_satellites(struct daemon *daemon, const struct live_settings
 /* What check-ins say by these settings. */
 static void set_said(struct daemon *daemon, const struct live_settings *live)
 {
-	daemon->said.external = live->has_external ? live->external : *piece_server_at(daemon->server);
+	daemon->said.external = live->has_external ? live->external : daemon->listen;
 	daemon->said.payee = live->has_payout ? live->payout : *key_address(daemon->key);
 	daemon->said.interval = live->check_in;
-}
-
-static enum err open_store(struct daemon *daemon, char *why, size_t room)
-{
-	const struct store_options options = {
-		.allocation = daemon->settings.allocation,
-		.owner = key_id(daemon->key),
-		.index = daemon->settings.index,
-		.scrub_seconds = daemon->settings.scrub > 0 ? daemon->settings.scrub : STORE_SCRUB_NEVER,
-	};
-	char text[STORE_MESSAGE] = "";
-	struct store_damage damage;
-	enum err err;
-
-	err = store_open(options_dir(daemon->options), &options, &seam_system, &daemon->parts.store, text);
-	if (err != ERR_OK) {
-		snprintf(why, room, "%s", text);
-		return err;
-	}
-	store_damage(daemon->parts.store, &damage);
-	if (damage.gone_files > 0)
-		log_event(LOG_ERROR, "store_files_gone", "files=%" PRIu64 " pieces=%" PRIu64, damage.gone_files,
-			  damage.gone_pieces);
-	err = admission_rebuild(daemon->parts.admission, daemon->parts.store, clock_wall());
-	if (err == ERR_CORRUPT || err == ERR_IO) {
-		log_event(LOG_WARN, "transfers_damaged", "%s", "downloads=refused_for_old_allocations");
-		return ERR_OK;
-	}
-	if (err != ERR_OK)
-		snprintf(why, room, "cannot read the log of transfers: %s", err_text(err));
-	return err;
 }
 
 /* What needs no thread and no port. */
@@ -105,31 +84,99 @@ static enum err open_parts(struct daemon *daemon, const struct live_settings *li
 	daemon->parts.limits = daemon->settings.limits;
 	daemon->parts.metrics = stats_new();
 	daemon->parts.takings = takings_new();
-	daemon->parts.admission = admission_new(daemon->settings.in_flight, daemon->settings.serials);
 	err = trust_open(dir, &daemon->parts.trust, text);
 	if (err != ERR_OK) {
 		snprintf(why, room, "%s", text);
 		return err;
 	}
-	err = set_satellites(daemon, live, why, room);
-	return err == ERR_OK ? open_store(daemon, why, room) : err;
+	return set_satellites(daemon, live, why, room);
+}
+
+/* The door: what is open while the store is there. */
+
+static enum err open_door(struct daemon *daemon, char *why, size_t room)
+{
+	enum err err;
+
+	daemon->parts.store = storage_store(daemon->storage);
+	daemon->parts.admission = storage_admission(daemon->storage);
+	daemon->parts.disks = pool_new(daemon->settings.disk_threads, "disk");
+	err = piece_server_start(daemon->loop, &daemon->listen, &daemon->parts, daemon->settings.workers,
+				 &daemon->server, why, room);
+	if (err != ERR_OK)
+		return err;
+	daemon->listen = *piece_server_at(daemon->server);
+	daemon->chores = chores_new(daemon->loop, daemon->parts.store);
+	daemon->watch = store_watch_start(daemon->loop, daemon->parts.store);
+	return ERR_OK;
+}
+
+/* The piece server has drained, or never ran. Pools are waited for before what they work on goes, and the workers'
+ * loops go after all that posts to them. */
+static void close_door(struct daemon *daemon)
+{
+	store_watch_stop(daemon->watch);
+	daemon->watch = NULL;
+	chores_free(daemon->chores);
+	daemon->chores = NULL;
+	pool_free(daemon->parts.disks);
+	daemon->parts.disks = NULL;
+	daemon->parts.store = NULL;
+	if (daemon->storage != NULL)
+		storage_close(daemon->storage);
+	piece_server_free(daemon->server);
+	daemon->server = NULL;
+}
+
+/* The desk: what goes on without a store, too. Its threads use the store, so it closes before that comes or goes. */
+
+static enum err open_desk(struct daemon *daemon, char *why, size_t room)
+{
+	char text[LEDGER_MESSAGE] = "";
+	enum err err;
+
+	daemon->parts.admission = storage_admission(daemon->storage);
+	err = books_open(daemon->loop, options_dir(daemon->options), &daemon->parts, &daemon->books, text);
+	if (err != ERR_OK) {
+		snprintf(why, room, "%s", text);
+		return err;
+	}
+	books_set_interval(daemon->books, daemon->settle);
+	daemon->checkin = checkin_start(daemon->loop, &daemon->parts, &daemon->said);
+	return ERR_OK;
+}
+
+static void close_desk(struct daemon *daemon)
+{
+	checkin_stop(daemon->checkin);
+	daemon->checkin = NULL;
+	books_close(daemon->books);
+	daemon->books = NULL;
+}
+
+static void tell_sources(const struct daemon *daemon, struct api_sources *ret)
+{
+	*ret = (struct api_sources){
+		.dir = options_dir(daemon->options),
+		.parts = &daemon->parts,
+		.books = daemon->books,
+		.checkin = daemon->checkin,
+		.chores = daemon->chores,
+		.storage = daemon->storage,
+		.said = &daemon->said,
+		.listen = &daemon->listen,
+	};
 }
 
 static enum err start_api(struct daemon *daemon, char *why, size_t room)
 {
 	const struct hostport *at = &daemon->settings.http;
-	const struct api_sources sources = {
-		.parts = &daemon->parts,
-		.books = daemon->books,
-		.checkin = daemon->checkin,
-		.chores = daemon->chores,
-		.said = &daemon->said,
-		.listen = piece_server_at(daemon->server),
-		.started = clock_wall(),
-	};
+	struct api_sources sources;
 	char text[HOSTPORT_TEXT];
 	enum err err;
 
+	tell_sources(daemon, &sources);
+	sources.started = clock_wall();
 	err = api_serve(daemon->loop, at, options_dir(daemon->options), &sources, &daemon->api);
 	if (err != ERR_OK) {
 		hostport_print(at, text);
@@ -138,34 +185,99 @@ static enum err start_api(struct daemon *daemon, char *why, size_t room)
 	return err;
 }
 
-static enum err start(struct daemon *daemon, const struct live_settings *live, char *why, size_t room)
+/* With another store than before, or without one. What fails now, a supervisor may try again. */
+static void reopen(struct daemon *daemon)
 {
-	char text[LEDGER_MESSAGE] = "";
-	enum err err;
+	char why[SETTINGS_MESSAGE] = "", quoted[SETTINGS_MESSAGE + 64];
+	struct api_sources sources;
+	enum err err = ERR_OK;
 
-	daemon->loop = loop_new();
-	daemon->parts.disks = pool_new(daemon->settings.disk_threads, "disk");
-	err = piece_server_start(daemon->loop, &daemon->settings.listen, &daemon->parts, daemon->settings.workers,
-				 &daemon->server, why, room);
-	if (err != ERR_OK)
-		return err;
-	err = books_open(daemon->loop, options_dir(daemon->options), &daemon->parts, &daemon->books, text);
+	if (storage_store(daemon->storage) != NULL)
+		err = open_door(daemon, why, sizeof(why));
+	if (err == ERR_OK)
+		err = open_desk(daemon, why, sizeof(why));
 	if (err != ERR_OK) {
-		snprintf(why, room, "%s", text);
-		return err;
+		log_event(LOG_ERROR, "cannot_go_on", "why=%s", log_quote(why, quoted, sizeof(quoted)));
+		daemon->failed = true;
+		loop_stop(daemon->loop);
+		return;
 	}
-	books_set_interval(daemon->books, live->settle);
-	set_said(daemon, live);
-	daemon->checkin = checkin_start(daemon->loop, &daemon->parts, &daemon->said);
-	daemon->chores = chores_new(daemon->loop, daemon->parts.store);
-	return start_api(daemon, why, room);
+	tell_sources(daemon, &sources);
+	api_change(daemon->api, &sources);
 }
 
-static void on_drained(void *arg)
+static void on_storage_came(void *arg)
 {
 	struct daemon *daemon = arg;
 
-	loop_stop(daemon->loop);
+	close_desk(daemon);
+	reopen(daemon);
+}
+
+static void on_door_shut(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	daemon->draining = false;
+	if (daemon->stopping) {
+		loop_stop(daemon->loop);
+		return;
+	}
+	close_desk(daemon);
+	close_door(daemon);
+	reopen(daemon);
+}
+
+/* Nobody is to be answered from a disk that is not there: whoever asks finds the node offline. */
+static void on_storage_went(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	if (daemon->draining)
+		return;
+	daemon->draining = true;
+	piece_server_stop(daemon->server, 0, on_door_shut, daemon);
+}
+
+static const struct storage_events storage_events = {.came = on_storage_came, .went = on_storage_went};
+
+static enum err open_storage(struct daemon *daemon, char *why, size_t room)
+{
+	const struct storage_options options = {
+		.dir = options_dir(daemon->options),
+		.store = {.allocation = daemon->settings.allocation,
+			  .owner = key_id(daemon->key),
+			  .index = daemon->settings.index,
+			  .scrub_seconds = daemon->settings.scrub > 0 ? daemon->settings.scrub : STORE_SCRUB_NEVER},
+		.in_flight = daemon->settings.in_flight,
+		.serials = daemon->settings.serials,
+	};
+	char text[STORE_MESSAGE] = "";
+	enum err err;
+
+	daemon->storage = storage_new(daemon->loop, &options, &storage_events, daemon);
+	err = storage_open(daemon->storage, text);
+	if (err != ERR_OK && storage_may_come(err))
+		return ERR_OK;
+	snprintf(why, room, "%s", text);
+	return err;
+}
+
+static enum err start(struct daemon *daemon, const struct live_settings *live, char *why, size_t room)
+{
+	enum err err;
+
+	daemon->loop = loop_new();
+	daemon->listen = daemon->settings.listen;
+	daemon->settle = live->settle;
+	err = open_storage(daemon, why, room);
+	if (err == ERR_OK && storage_store(daemon->storage) != NULL)
+		err = open_door(daemon, why, room);
+	if (err != ERR_OK)
+		return err;
+	set_said(daemon, live);
+	err = open_desk(daemon, why, room);
+	return err == ERR_OK ? start_api(daemon, why, room) : err;
 }
 
 static void on_stop(void *arg)
@@ -175,7 +287,13 @@ static void on_stop(void *arg)
 	service_notify("STOPPING=1");
 	log_event(LOG_INFO, "stopping", "sessions=%llu",
 		  (unsigned long long)metrics_get(daemon->parts.metrics, STAT_SESSIONS));
-	piece_server_stop(daemon->server, DRAIN_MS, on_drained, daemon);
+	daemon->stopping = true;
+	if (daemon->server == NULL) {
+		loop_stop(daemon->loop);
+	} else if (!daemon->draining) {
+		daemon->draining = true;
+		piece_server_stop(daemon->server, DRAIN_MS, on_door_shut, daemon);
+	}
 }
 
 static void apply(struct daemon *daemon, const struct live_settings *live)
@@ -189,6 +307,7 @@ static void apply(struct daemon *daemon, const struct live_settings *live)
 	}
 	set_said(daemon, live);
 	checkin_change(daemon->checkin, &daemon->said);
+	daemon->settle = live->settle;
 	books_set_interval(daemon->books, live->settle);
 	log_event(LOG_INFO, "reloaded", "satellites=%zu", live->satellite_count);
 }
@@ -222,35 +341,31 @@ static void serve(struct daemon *daemon)
 	const struct timeval every = {EXPIRE_SECONDS, 0};
 	char at[HOSTPORT_TEXT];
 
-	daemon->watch = store_watch_start(daemon->loop, daemon->parts.store);
+	storage_watch(daemon->storage);
 	daemon->signals = service_signals_new(daemon->loop, on_stop, on_reload, daemon);
 	daemon->expire_timer = event_new(loop_base(daemon->loop), -1, EV_PERSIST, on_expire, daemon);
 	event_add(daemon->expire_timer, &every);
-	hostport_print(piece_server_at(daemon->server), at);
+	hostport_print(&daemon->listen, at);
 	log_event(LOG_INFO, "started", "listen=%s http_port=%u workers=%u version=%s", at, api_port(daemon->api),
 		  daemon->settings.workers, GRANARY_VERSION);
 	service_notify("READY=1");
 	loop_run(daemon->loop);
 }
 
-/* Top down. The pools are waited for before what they work on goes, and the loops go after all that posts to them. */
+/* Top down. */
 static void close_all(struct daemon *daemon)
 {
 	service_signals_free(daemon->signals);
-	store_watch_stop(daemon->watch);
 	if (daemon->expire_timer != NULL)
 		event_free(daemon->expire_timer);
 	api_free(daemon->api);
-	chores_free(daemon->chores);
-	checkin_stop(daemon->checkin);
-	books_close(daemon->books);
-	pool_free(daemon->parts.disks);
-	store_close(daemon->parts.store);
-	piece_server_free(daemon->server);
+	storage_unwatch(daemon->storage);
+	close_desk(daemon);
+	close_door(daemon);
+	storage_free(daemon->storage);
 	if (daemon->loop != NULL)
 		loop_free(daemon->loop);
 	trust_free(daemon->parts.trust);
-	admission_free(daemon->parts.admission);
 	takings_free(daemon->parts.takings);
 	metrics_free(daemon->parts.metrics);
 	key_free(daemon->key);
@@ -278,5 +393,5 @@ int daemon_run_node(struct options *options)
 	close_all(&daemon);
 	if (err == ERR_OK)
 		log_event(LOG_INFO, "stopped", "%s", "");
-	return err == ERR_OK ? 0 : 1;
+	return err == ERR_OK && !daemon.failed ? 0 : 1;
 }

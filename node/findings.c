@@ -317,6 +317,7 @@ static void judge_satellite(struct findings *to, const struct finding_figures *f
 	bool young = f->now < f->started + FINDINGS_PATIENCE;
 	int64_t skew = s->skew < 0 ? -s->skew : s->skew;
 	const char *reason = s->reason == NULL ? "" : s->reason;
+	char size[16];
 
 	if (s->other_domain)
 		findings_add(to, FINDING_SATELLITE_CHANGED, s->address,
@@ -333,9 +334,11 @@ static void judge_satellite(struct findings *to, const struct finding_figures *f
 		findings_add(to, FINDING_CLOCK_SKEW, s->address,
 			     "This machine's clock is %" PRId64 " seconds %s the satellite's.", skew,
 			     s->skew > 0 ? "behind" : "ahead of");
-	if (s->holdings_differ)
+	if (s->unlisted_pieces + s->otherwise > 0)
 		findings_add(to, FINDING_HOLDINGS_DIFFER, s->address,
-			     "The satellite counts other pieces as stored here than the store does.");
+			     "Of what is stored here the satellite does not count %" PRIu64 " pieces (%s), and %" PRIu64
+			     " otherwise.",
+			     s->unlisted_pieces, option_print_size(s->unlisted_bytes, size), s->otherwise);
 }
 
 void findings_judge(struct findings *findings, const struct finding_figures *figures)

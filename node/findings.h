@@ -96,14 +96,15 @@ void findings_add_json(struct findings *findings, const json_t *list);
 /* The figures. Times are Unix seconds; zeros mean that all is well or that it does not apply. */
 struct finding_satellite {
 	const char *address;
-	uint64_t since;	    /* of the last answer to a check-in; 0: none yet */
-	bool answered;	    /* the last check-in was */
-	bool reachable;	    /* and it could dial this node */
-	bool other_domain;  /* it names another chain or contract than before */
-	const char *reason; /* its words, or ours, when not */
-	int64_t skew;	    /* the satellite's clock less ours, seconds */
-	uint8_t status;	    /* as in CHECKED_IN */
-	bool holdings_differ;
+	uint64_t since;				  /* of the last answer to a check-in; 0: none yet */
+	bool answered;				  /* the last check-in was */
+	bool reachable;				  /* and it could dial this node */
+	bool other_domain;			  /* it names another chain or contract than before */
+	const char *reason;			  /* its words, or ours, when not */
+	int64_t skew;				  /* the satellite's clock less ours, seconds */
+	uint8_t status;				  /* as in CHECKED_IN */
+	uint64_t unlisted_pieces, unlisted_bytes; /* stored here, and not counted by it */
+	uint64_t otherwise;			  /* pieces that it counts with another size or time */
 };
 
 struct finding_figures {

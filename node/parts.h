@@ -1,5 +1,6 @@
 /*
- * What every session and verb works with: made by the daemon, shared by all threads, not changed while they run.
+ * What every session and verb works with: made by the daemon, shared by all threads, not changed while they run. Store
+ * and disks are NULL while the store is away; no session runs then.
  */
 #ifndef GRANARY_NODE_PARTS_H
 #define GRANARY_NODE_PARTS_H

@@ -22,6 +22,7 @@ struct store {
 	char transfers_dir[SEGMENT_PATH]; /* DIR/store/transfers */
 	int lock_fd;
 	int super_fd;
+	uint64_t device; /* of SUPER, when it was opened */
 	pthread_mutex_t super_lock; /* of super and its file */
 	struct super super;
 	struct record_secret secret;

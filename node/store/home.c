@@ -118,6 +118,36 @@ enum err home_admit(struct store *store, const char *dir, char why[STORE_MESSAGE
 	return ERR_OK;
 }
 
+void home_note_place(struct store *store)
+{
+	char path[SEGMENT_PATH];
+	struct seam_stat st;
+
+	snprintf(path, sizeof(path), "%s/SUPER", store->dir);
+	if (seam_stat_path(store->seam, path, &st) == ERR_OK)
+		store->device = st.device;
+}
+
+enum err store_present(struct store *store, bool read, char why[STORE_MESSAGE])
+{
+	char path[SEGMENT_PATH];
+	struct seam_stat st;
+	enum err err;
+
+	snprintf(path, sizeof(path), "%s/SUPER", store->dir);
+	err = seam_stat_path(store->seam, path, &st);
+	if (err == ERR_NOT_FOUND || (err == ERR_OK && st.device != store->device)) {
+		snprintf(why, STORE_MESSAGE, "the store is gone from %.160s: was its disk unmounted?", store->dir);
+		return ERR_NOT_FOUND;
+	}
+	if (err == ERR_OK && read && !damage_disk_answers(store))
+		err = ERR_IO;
+	if (err != ERR_OK)
+		snprintf(why, STORE_MESSAGE, "the disk of the store in %.160s does not answer: %s", store->dir,
+			 err_text(err));
+	return err;
+}
+
 static enum err write_home(const struct seam *seam, const char *dir, const char *text, size_t len)
 {
 	char path[SEGMENT_PATH], temporary[SEGMENT_PATH];

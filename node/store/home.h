@@ -25,6 +25,8 @@ enum err home_parse(struct bytes text, struct home *ret) WARN_UNUSED;
 
 /* SUPER cannot be opened (`err`): say what seems to be the matter. Returns err. */
 enum err home_explain(const struct store *store, const char *dir, enum err err, char why[STORE_MESSAGE]);
+/* SUPER is open: remember which disk it is on, for store_present. */
+void home_note_place(struct store *store);
 /* Whether this store is the node's that is to open it (store->options.owner, when there is one); if it is nobody's yet,
  * it is from now on, once SUPER is saved. ERR_DENIED, with words. */
 enum err home_admit(struct store *store, const char *dir, char why[STORE_MESSAGE]) WARN_UNUSED;

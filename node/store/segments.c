@@ -120,11 +120,21 @@ uint32_t segments_next_id(struct segments *set)
 	return id;
 }
 
+void segments_set_allocation(struct segments *set, uint64_t allocation)
+{
+	atomic_store(&set->allocation, allocation);
+}
+
+uint64_t segments_allocation(const struct segments *set)
+{
+	return atomic_load(&set->allocation);
+}
+
 uint64_t segments_growth_locked(const struct segments *set)
 {
-	uint64_t used = set->files + set->promised + set->sizes[SEGMENT_TRANSFERS];
+	uint64_t used = set->files + set->promised + set->sizes[SEGMENT_TRANSFERS], most = segments_allocation(set);
 
-	return used < set->allocation ? set->allocation - used : 0;
+	return used < most ? most - used : 0;
 }
 
 void segments_add_taker(struct segments *set, struct segment *segment, enum segment_state state)

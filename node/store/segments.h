@@ -36,6 +36,9 @@ void segments_free(struct segments *set);
 void segments_add(struct segments *set, struct segment *segment);
 /* For one that was found sealed, or was walked: write the footer that is missing, and count the rest as dead. */
 void segments_settle_found(struct segments *set, struct segment *segment);
+/* From now on all files together may take so many bytes. */
+void segments_set_allocation(struct segments *set, uint64_t allocation);
+uint64_t segments_allocation(const struct segments *set);
 /* New ids start here, or after the highest one added. */
 void segments_set_next_id(struct segments *set, uint32_t id);
 uint32_t segments_next_id(struct segments *set);

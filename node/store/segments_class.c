@@ -14,7 +14,7 @@ uint32_t segments_class_of(const struct segments *set, uint64_t expires)
 {
 	uint64_t day = expires / 86400 + (expires % 86400 != 0);
 
-	if (set->allocation / set->sizes[SEGMENT_PIECES] < CLASSES_NEED)
+	if (segments_allocation(set) / set->sizes[SEGMENT_PIECES] < CLASSES_NEED)
 		return 0;
 	return day > UINT16_MAX ? 0 : (uint32_t)day;
 }

@@ -17,7 +17,7 @@ struct segments {
 	struct store_id store;
 	struct record_secret secret;
 	uint32_t sizes[SEGMENT_KINDS]; /* of new segments */
-	uint64_t allocation;
+	atomic_uint_fast64_t allocation;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a segment was made or sealed, or could not be; a job is done */

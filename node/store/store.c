@@ -256,6 +256,7 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 		err = home_admit(store, dir, why);
 	if (err != ERR_OK)
 		return err;
+	home_note_place(store);
 	make_parts(store);
 	make_index_directory(store);
 	clean = store->super.clean;
@@ -476,6 +477,11 @@ enum err store_each(struct store *store, bool (*each)(void *arg, const struct st
 	return err;
 }
 
+void store_resize(struct store *store, uint64_t allocation)
+{
+	segments_set_allocation(store->segments, allocation);
+}
+
 void store_space(struct store *store, struct store_space *ret)
 {
 	struct segments_space space;
@@ -487,7 +493,7 @@ void store_space(struct store *store, struct store_space *ret)
 		disk.free = 0;
 	growth = space.growth < disk.free ? space.growth : disk.free;
 	*ret = (struct store_space){
-		.allocation = store->options.allocation,
+		.allocation = segments_allocation(store->segments),
 		.live = space.bytes.live,
 		.pieces = space.pieces,
 		.trash = space.bytes.trash,

@@ -278,6 +278,14 @@ struct store_space {
 };
 void store_space(struct store *store, struct store_space *ret);
 
+/* All files together may take so many bytes from now on. Less than they take is fine: then nothing comes in until
+ * enough went. How large new segments are is settled at the next opening. */
+void store_resize(struct store *store, uint64_t allocation);
+
+/* Whether the store is still where it was opened: DIR/store leads to the disk it was on, and, with `read`, the disk
+ * answers. ERR_NOT_FOUND, ERR_IO, with words. Blocks. */
+enum err store_present(struct store *store, bool read, char why[STORE_MESSAGE]) WARN_UNUSED;
+
 /*
  * The same, counted from the disk: every name, size and footer is read again, and segments without a footer are walked;
  * of what the store has in memory only the index is asked which records are live. All of it agrees with store_space

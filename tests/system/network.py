@@ -23,13 +23,14 @@ class CommandFailed(Exception):
         self.status, self.out, self.err = status, out, err
 
 
-def run(*argv, stdin=None, text=True, timeout=120, env=None):
-    """Run a program to its end and return what it printed; raises CommandFailed."""
+def run(*argv, stdin=None, text=True, timeout=120, env=None, accept=()):
+    """Run a program to its end and return what it printed; raises CommandFailed unless it ended with 0 or a status in
+    `accept`."""
     done = subprocess.run(
         [str(a) for a in argv], input=stdin, capture_output=True, timeout=timeout,
         env={**os.environ, **(env or {})}, check=False,
     )
-    if done.returncode != 0:
+    if done.returncode not in (0, *accept):
         raise CommandFailed(argv, done.returncode, done.stdout.decode(errors="replace"),
                             done.stderr.decode(errors="replace"))
     return done.stdout.decode() if text else done.stdout
@@ -177,6 +178,15 @@ class Satellite(Daemon):
 
 class Node(Daemon):
     program = "granary-node"
+
+    def command(self, *words, **how):
+        """`status` of a node that runs ends with 1 or 2 when not all is well; without an answer it prints nothing."""
+        if words[0] != "status":
+            return super().command(*words, **how)
+        out = super().command(*words, **{"accept": (1, 2), **how})
+        if not out:
+            raise CommandFailed(words, 2, out, "the node does not answer")
+        return out
 
     def init(self, satellites, allocate="2GB", options=()):
         trusted = [word for s in satellites for word in ("--satellite", s.endpoint)]

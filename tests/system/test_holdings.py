@@ -70,5 +70,5 @@ def test_satellite_that_counts_from_later_on(network):
     found = signed(node, 0)
     assert not found["agrees"]
     assert found["other_time"] == changed
-    assert "WARNING: of what is stored here" in node.command("status")
+    assert "WARNING    Of what is stored here" in node.command("status")
     assert len([line for line in node.log().splitlines() if "holdings_differ" in line]) == 1

@@ -30,11 +30,11 @@ def test_satellite_gone(network):
 
     network.set_ahead(3 * HOUR)
     wait_until("an alert", lambda: node.json("status")["orders"]["alert"] == "waiting")
-    assert "WARNING: unsettled since" in node.command("status")
+    assert "WARNING    Orders wait to be settled since" in node.command("status")
     assert metrics(node)["granary_node_orders_overdue"] == 1
     network.set_ahead(40 * HOUR)
     wait_until("a graver one", lambda: node.json("status")["orders"]["alert"] == "lapsing")
-    assert "worth nothing unless settled by" in node.command("status")
+    assert "CRITICAL   Orders are worth nothing unless settled by" in node.command("status")
     found = metrics(node)
     assert found["granary_node_orders_overdue"] == 2
     assert found["granary_node_settle_by_seconds"] == orders["settle_by"]

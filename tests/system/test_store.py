@@ -219,15 +219,28 @@ def test_the_api_refuses_nonsense(net):
     wait_until("it stops", lambda: post("compact") == 200)
 
 
-def start_fails(node):
-    """What `run` says when it refuses to start."""
-    with pytest.raises(CommandFailed) as failure:
-        run("granary-node", "run", "--dir", node.dir, "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0")
-    assert failure.value.status == 1 and failure.value.err.count("\n") == 1
-    return failure.value.err
+def waits(node, words):
+    """The daemon runs without its store, and says so by these words."""
+    def says():
+        status = node.json("status")
+        return words in status["missing"] and status
+
+    status = wait_until(f"it misses its store: {words}", says)
+    assert status["space"]["available"] == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", node.port), 5)
+    return status
 
 
-def test_the_wrong_disk_is_refused(net):
+def start_waiting(node, words):
+    node.start()
+    waits(node, words)
+    assert words in store_refused(node, "stats")[1]
+    node.stop()
+
+
+def test_the_wrong_disk_is_waited_for(net):
+    net.expect_errors("storage_missing")
     node, other = net.nodes[0], net.add_node()
     data = os.urandom(50_000)
     net.access.put(data, "granary://bucket/one")
@@ -236,27 +249,58 @@ def test_the_wrong_disk_is_refused(net):
     store_dir, away = node.dir / "store", node.dir / "away"
     # Gone, and an empty directory where it was: what an unmounted disk leaves.
     store_dir.rename(away)
-    assert "is gone" in start_fails(node) and "mounted" in start_fails(node)
+    start_waiting(node, "is gone")
     store_dir.mkdir()
-    assert "gone from" in start_fails(node) and "mounted" in start_fails(node)
+    start_waiting(node, "gone from")
     assert list(store_dir.iterdir()) == []
     for command in ("check", "stats", "compact", "rebuild-index"):
         assert "mounted" in store_refused(node, command)[1]
     # Another node's disk.
     store_dir.rmdir()
     (other.dir / "store").rename(store_dir)
-    assert "belongs to node " + other.id in start_fails(node)
+    start_waiting(node, "belongs to node " + other.id)
     store_dir.rename(other.dir / "store")
     # A store of this node, but not the one that it had.
     away.rename(store_dir)
     kept = (node.dir / "store.id").read_text()
     (node.dir / "store.id").write_text(re.sub("^store [0-9a-f]{32}", "store " + 32 * "0", kept, flags=re.M))
-    assert "another store" in start_fails(node) and "store.id" in start_fails(node)
+    start_waiting(node, "holds another store")
     (node.dir / "store.id").write_text(kept)
     # All is as it was.
     other.start()
     node.start()
     net.wait_online(2)
+    assert net.access.get("granary://bucket/one") == data
+
+
+def test_a_disk_that_goes_and_comes_back(net):
+    """Nobody is told that pieces are missing while the disk is: the node shuts its door, and opens it again."""
+    net.expect_errors("storage_lost", "storage_missing")
+    node = net.nodes[0]
+    data = os.urandom(300_000)
+    net.access.put(data, "granary://bucket/one")
+    store_dir, away = node.dir / "store", node.dir / "away"
+    for _ in range(2):
+        store_dir.rename(away)
+        status = waits(node, "gone from")
+        assert [f["code"] for f in status["findings"] if f["severity"] == "critical"] == ["storage-missing"]
+        health = urllib.request.Request(f"http://127.0.0.1:{node.http_port}/health")
+        with pytest.raises(urllib.error.HTTPError) as failure:
+            urllib.request.urlopen(health, timeout=10)
+        assert failure.value.code == 503
+        node.command("settle")  # the ledger is not on that disk
+        wait_until("the satellite knows", lambda: not net.satellite.online())
+        away.rename(store_dir)
+        wait_until("the node is back", lambda: node.json("status")["missing"] == "")
+        net.wait_online(1)
+        assert net.access.get("granary://bucket/one") == data
+    assert node.json("status")["space"]["pieces"] == 1
+    # It stops in good order while it waits, too.
+    store_dir.rename(away)
+    waits(node, "gone from")
+    node.stop()
+    away.rename(store_dir)
+    node.start()
     assert net.access.get("granary://bucket/one") == data
 
 
@@ -291,7 +335,7 @@ def test_read_only_says_why(net):
     resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, limits)
     space = node.json("status")["space"]
     assert space["read_only"] is True and space["reason"].startswith("writing segment 0")
-    assert "read-only: writing segment 0" in node.command("status")
+    assert "The store takes no more writes: writing segment 0" in node.command("status")
     assert store(node, "stats")["space"]["reason"] == space["reason"]
     wait_until("the log says so", lambda: "event=store_read_only why=" in node.log())
     health = urllib.request.Request(f"http://127.0.0.1:{node.http_port}/health")

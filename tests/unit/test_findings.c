@@ -141,8 +141,10 @@ static void test_satellites(void **state)
 	satellite.other_domain = true;
 	expect(FINDING_SATELLITE_CHANGED, "another chain");
 	set_up(NULL);
-	satellite.holdings_differ = true;
-	expect(FINDING_HOLDINGS_DIFFER, "other pieces");
+	satellite.unlisted_pieces = 3;
+	satellite.unlisted_bytes = 5000;
+	satellite.otherwise = 1;
+	expect(FINDING_HOLDINGS_DIFFER, "3 pieces (5.00 KB), and 1 otherwise");
 }
 
 static void test_orders(void **state)
