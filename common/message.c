@@ -219,6 +219,24 @@ static const struct field msg_statement_list[] = {
 static const struct field msg_offer_price_list[] = {
 	FIELD_MAX(msg_offer_price, price, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
+static const struct field msg_exit_list[] = {
+	FIELD_MAX(msg_exit, begin, FIELD_U8, 1),
+};
+static const struct field msg_exit_state_list[] = {
+	FIELD_MAX(msg_exit_state, state, FIELD_U8, EXIT_FAILED),
+	FIELD(msg_exit_state, allowed, FIELD_U64),
+	FIELD(msg_exit_state, asked, FIELD_U64),
+	FIELD(msg_exit_state, ended, FIELD_U64),
+	FIELD(msg_exit_state, pieces, FIELD_U64),
+	FIELD(msg_exit_state, bytes, FIELD_U64),
+	FIELD(msg_exit_state, left, FIELD_U64),
+	FIELD(msg_exit_state, moved, FIELD_U64),
+	FIELD(msg_exit_state, failed, FIELD_U64),
+	FIELD(msg_exit_state, failed_max, FIELD_U64),
+	FIELD(msg_exit_state, held, FIELD_U64),
+	FIELD_MAX(msg_exit_state, why, FIELD_TEXT, 200),
+	FIELD_MAX(msg_exit_state, receipt, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+};
 static const struct field msg_ask_payout_list[] = {
 	FIELD(msg_ask_payout, period, FIELD_U32),
 };
@@ -422,6 +440,8 @@ static const struct message_spec table[] = {
 	ROW_MAX(MSG_PAYOUT, "PAYOUT", msg_payout, 1200),
 	ROW_MAX(MSG_ASK_STANDING, "ASK_STANDING", msg_ask_standing, 16),
 	ROW(MSG_STANDING, "STANDING", msg_standing),
+	ROW_MAX(MSG_EXIT, "EXIT", msg_exit, 16),
+	ROW_MAX(MSG_EXIT_STATE, "EXIT_STATE", msg_exit_state, 1400),
 	ROW_MAX(MSG_ENROL, "ENROL", msg_enrol, 80),
 	ROW_MAX(MSG_MAKE_BUCKET, "MAKE_BUCKET", msg_bucket, 80),
 	ROW_MAX(MSG_REMOVE_BUCKET, "REMOVE_BUCKET", msg_bucket, 80),

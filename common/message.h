@@ -73,6 +73,8 @@ enum message_type {
 	MSG_PAYOUT = 548,
 	MSG_ASK_STANDING = 550,
 	MSG_STANDING = 552,
+	MSG_EXIT = 554,
+	MSG_EXIT_STATE = 556,
 	/* a client to its satellite */
 	MSG_ENROL = 768,
 	MSG_MAKE_BUCKET = 770,
@@ -364,6 +366,34 @@ struct item_notice {
 	struct bytes words;
 };
 
+/* A node wants to leave in good order, or to know how far that has come. Answered by EXIT_STATE. */
+struct msg_exit {
+	uint8_t begin; /* 1: begin now; fine when it did already. 0: only tell */
+};
+
+enum exit_state {
+	EXIT_NONE = 1, /* it did not ask to leave */
+	EXIT_UNDER_WAY = 2,
+	EXIT_COMPLETE = 3,
+	EXIT_FAILED = 4,
+};
+
+struct msg_exit_state {
+	uint8_t state;	      /* enum exit_state */
+	uint64_t allowed;     /* from when on it may begin, Unix seconds */
+	uint64_t asked;	      /* when it began; 0: never */
+	uint64_t ended;	      /* 0: not yet */
+	uint64_t pieces;      /* that it held when it began, or holds, when it has not */
+	uint64_t bytes;	      /* of those */
+	uint64_t left;	      /* pieces still there */
+	uint64_t moved;	      /* pieces that it gave away since */
+	uint64_t failed;      /* that had to be made from others, or were lost */
+	uint64_t failed_max;  /* with more than these it fails */
+	uint64_t held;	      /* what is held back of its pay in closed months, base units */
+	struct bytes why;     /* it failed */
+	struct bytes receipt; /* signed Exit, once complete */
+};
+
 /* Makes the channel's key a client of the satellite. Answered by DONE; the same key and code again: DONE again. */
 struct msg_enrol {
 	struct bytes code;
@@ -587,6 +617,8 @@ struct message {
 		struct msg_payout payout;
 		struct msg_ask_standing ask_standing;
 		struct msg_standing standing;
+		struct msg_exit exit;
+		struct msg_exit_state exit_state;
 		struct msg_enrol enrol;
 		struct msg_bucket bucket; /* MAKE_BUCKET, REMOVE_BUCKET */
 		struct msg_buckets buckets;

@@ -58,6 +58,8 @@ static const struct {
 	{REFUSAL_NAME, ERR_FORMAT, "name", "name not allowed"},
 	{REFUSAL_CONFLICT, ERR_CONFLICT, "conflict", "changed meanwhile"},
 	{REFUSAL_QUOTA, ERR_LIMIT, "quota", "past the client's quota"},
+	{REFUSAL_EXIT_AGE, ERR_EARLY, "exit_age", "too young to leave in good order"},
+	{REFUSAL_EXIT_CLOSED, ERR_DENIED, "exit_closed", "disqualified, so it cannot leave in good order"},
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))

@@ -65,6 +65,9 @@ enum refusal {
 	REFUSAL_NAME = 85,	    /* a bucket or object name that is not allowed */
 	REFUSAL_CONFLICT = 86,	    /* it changed meanwhile */
 	REFUSAL_QUOTA = 87,	    /* the client would pass its quota */
+	/* leaving */
+	REFUSAL_EXIT_AGE = 95,	   /* a node too young to leave in good order */
+	REFUSAL_EXIT_CLOSED = 96,  /* a node that cannot leave in good order any more */
 };
 
 /* Short stable name, "order_shrinks"; for logs and JSON. "unknown" for a code that we do not know. Never NULL. */

@@ -139,7 +139,7 @@ static enum err store_dialled(struct database *db, void *arg)
 	if (dialled->network != NULL) {
 		snprintf(text, sizeof(text), "%.*s", (int)endpoint.len, endpoint.data);
 		q = database_query(db, "UPDATE nodes SET endpoint = $endpoint, network = $network, reachable = 1, "
-				       "dialled = $now WHERE address = $address");
+				       "dialled = $now, reached = $now WHERE address = $address");
 		query_text(q, "endpoint", text);
 		query_text(q, "network", dialled->network);
 	} else {

@@ -12,6 +12,7 @@
  *	audits ─> audited		and of audits
  *	audits ─> transcripts		what a stranger needs to judge one again
  *	audits ─> reputations, notices	how far a node is trusted, and what it is told about that
+ *	pieces, nodes ─> repairs	what has to be made again, and rebuilds: what is under way
  *	… ─> statements, entries	a closed month: pay stubs, and the postings behind them
  *
  * An object is begun (1), visible (2) or removed (3); a segment is begun (1) or committed (2). Removing an object is
@@ -451,6 +452,76 @@ static const char reputation_tables[] =
 	"ALTER TABLE audit_rounds ADD COLUMN piece_us @int NOT NULL DEFAULT 0;" /* what a proof takes it, smoothed */
 	"ALTER TABLE pieces ADD COLUMN receipt @bytes;"; /* allocation hash and signature of the node's Receipt */
 
+/* What has to be made again or moved away, and nodes that leave. */
+static const char repair_tables[] =
+	"ALTER TABLE nodes ADD COLUMN reached @int NOT NULL DEFAULT 0;" /* when a dial-back last found it */
+	"UPDATE nodes SET reached = CASE WHEN reachable = 1 THEN dialled ELSE registered END;"
+	"ALTER TABLE segments ADD COLUMN healthy @int;" /* pieces, when last judged; NULL: never */
+	"CREATE INDEX segments_unjudged ON segments (segment) WHERE state = 2 AND healthy IS NULL AND data IS NULL;"
+	"ALTER TABLE pieces ADD COLUMN noticed @int NOT NULL DEFAULT 0;" /* 1: repair knows that it is lost */
+	"CREATE INDEX pieces_unnoticed ON pieces (segment) WHERE lost > 0 AND noticed = 0;"
+	"CREATE TABLE repairs (" /* the queue; a segment's row may outlive it for a while */
+	"  segment @bytes NOT NULL PRIMARY KEY,"
+	"  verdict @int NOT NULL," /* enum health_verdict; 1: it is fine, but pieces of it move away */
+	"  place @int NOT NULL,"   /* in the order of repairs, the lower the sooner */
+	"  healthy @int NOT NULL,"
+	"  retrievable @int NOT NULL,"
+	"  moving @int NOT NULL," /* pieces on nodes that leave */
+	"  since @int NOT NULL,"
+	"  due @int NOT NULL,"    /* not before */
+	"  until @int NOT NULL,"  /* claimed by `holder` up to then */
+	"  holder @bytes NOT NULL,"
+	"  tries @int NOT NULL," /* that failed */
+	"  why @text NOT NULL"	  /* the last failed */
+	") @strict;"
+	"CREATE INDEX repairs_place ON repairs (place, since);"
+	"CREATE TABLE rebuilds (" /* pieces on their way to a node: they become pieces, or are deleted there */
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  piece @bytes NOT NULL,"
+	"  segment @bytes NOT NULL,"
+	"  expires @int NOT NULL," /* of the allocation */
+	"  PRIMARY KEY (node, piece)"
+	") @strict;"
+	"CREATE INDEX rebuilds_expires ON rebuilds (expires);"
+	"CREATE TABLE repaired (" /* sums by hour */
+	"  hour @int NOT NULL PRIMARY KEY,"
+	"  segments @int NOT NULL,"
+	"  rebuilt @int NOT NULL," /* pieces */
+	"  moved @int NOT NULL,"   /* pieces, from nodes that leave */
+	"  failed @int NOT NULL,"  /* attempts */
+	"  bytes_read @int NOT NULL,"
+	"  bytes_stored @int NOT NULL"
+	") @strict;"
+	"CREATE TABLE watched (" /* nodes as the checker knows them; when they change, it looks at their pieces */
+	"  node @bytes NOT NULL PRIMARY KEY REFERENCES nodes(address),"
+	"  state @int NOT NULL," /* enum piece_state of a piece there */
+	"  network @text NOT NULL,"
+	"  walking @int NOT NULL," /* 1: not all its pieces were looked at yet, */
+	"  after @bytes NOT NULL"  /* but those up to this one */
+	") @strict;"
+	"CREATE INDEX watched_walking ON watched (node) WHERE walking = 1;"
+	"CREATE TABLE walks (" /* over all there is, now and then */
+	"  name @text NOT NULL PRIMARY KEY,"
+	"  after @bytes NOT NULL,"
+	"  due @int NOT NULL"
+	") @strict;"
+	"CREATE TABLE budgets (" /* a share of the line, kept by all processes together */
+	"  name @text NOT NULL PRIMARY KEY,"
+	"  until @int NOT NULL" /* spent up to then, milliseconds */
+	") @strict;"
+	"CREATE TABLE exits ("
+	"  node @bytes NOT NULL PRIMARY KEY REFERENCES nodes(address),"
+	"  asked @int NOT NULL,"
+	"  pieces @int NOT NULL," /* that it held then */
+	"  bytes @int NOT NULL,"
+	"  moved @int NOT NULL,"  /* pieces that it gave away since */
+	"  failed @int NOT NULL," /* that had to be made from others, or were lost */
+	"  ended @int NOT NULL,"  /* 0: under way */
+	"  why @text NOT NULL,"	  /* it failed; '' when it did not */
+	"  signed @bytes NOT NULL" /* Exit, once it is complete */
+	") @strict;"
+	"CREATE INDEX exits_open ON exits (node) WHERE ended = 0;";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -464,6 +535,7 @@ static const struct migration migrations[] = {
 	{8, customer_tables},
 	{9, usage_tables},
 	{10, reputation_tables},
+	{11, repair_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

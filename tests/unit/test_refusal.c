@@ -64,6 +64,8 @@ static const struct {
 	{85, "name"},
 	{86, "conflict"},
 	{87, "quota"},
+	{95, "exit_age"},
+	{96, "exit_closed"},
 };
 
 #define FIXED (sizeof(fixed) / sizeof(fixed[0]))

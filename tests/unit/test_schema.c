@@ -19,6 +19,10 @@
 	"INSERT INTO objects (version, owner, bucket, path, state, required, repair, success, total, begun, touched, " \
 	"committed, expires, segments, plain_size, metadata) VALUES "
 
+#define SEGMENT                                                                                            \
+	"INSERT INTO segments (segment, version, number, state, plain_size, piece_size, issued, expires, " \
+	"wrapped_key, data) VALUES "
+
 /* A row for each table, by the migration that made the table; in an order that foreign keys allow. */
 static const struct {
 	unsigned migration;
@@ -26,7 +30,9 @@ static const struct {
 	const char *insert;
 } rows[] = {
 	{1, "nodes",
-	 "INSERT INTO nodes VALUES (" ADDRESS ", x'02', '192.0.2.1:1', '192.0.2.1:1', '192.0.2.0/24', '0.1', 1, "
+	 "INSERT INTO nodes (address, id, endpoint, claimed, network, version, allocated, used, available, payee, "
+	 "registered, checked_in, dialled, reachable) VALUES (" ADDRESS
+	 ", x'02', '192.0.2.1:1', '192.0.2.1:1', '192.0.2.0/24', '0.1', 1, "
 	 "2, 3, x'', 4, 5, 6, 1)"},
 	{1, "grants", "INSERT INTO grants VALUES (" KEY ", 1, 2, NULL, NULL)"},
 	{1, "clients", "INSERT INTO clients (address, id, enrolled) VALUES (" ADDRESS ", x'02', 1)"},
@@ -35,7 +41,7 @@ static const struct {
 	{2, "objects",
 	 OBJECT "(" KEY ", " ADDRESS ", 'films', x'000161', 2, 1, 1, 1, 1, 1, 1, 1, 0, 1, "
 		"100, x'')"},
-	{2, "segments", "INSERT INTO segments VALUES (" KEY ", " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)"},
+	{2, "segments", SEGMENT "(" KEY ", " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)"},
 	{2, "offers", "INSERT INTO offers VALUES (" KEY ", 0, " ADDRESS ", " KEY ", " KEY ")"},
 	{2, "pieces",
 	 "INSERT INTO pieces (segment, number, node, piece, root, size, stored, lost, audited, verdict) VALUES (" KEY
@@ -71,6 +77,13 @@ static const struct {
 	{10, "notices", "INSERT INTO notices VALUES (" ADDRESS ", 1, 2, 1, 3, 0, x'', x'', 'why')"},
 	{10, "contained", "INSERT INTO contained VALUES (" ADDRESS ", x'00', 1, 2, 3)"},
 	{10, "transcripts", "INSERT INTO transcripts VALUES (" KEY ", 1, 0, x'00', x'00')"},
+	{11, "repairs", "INSERT INTO repairs VALUES (" KEY ", 2, 3, 4, 5, 0, 6, 7, 8, x'', 9, 'why')"},
+	{11, "rebuilds", "INSERT INTO rebuilds VALUES (" ADDRESS ", " KEY ", " KEY ", 1)"},
+	{11, "repaired", "INSERT INTO repaired VALUES (9, 1, 2, 3, 4, 5, 6)"},
+	{11, "watched", "INSERT INTO watched VALUES (" ADDRESS ", 1, '', 0, x'')"},
+	{11, "walks", "INSERT INTO walks VALUES ('walk', x'', 1)"},
+	{11, "budgets", "INSERT INTO budgets VALUES ('budget', 1)"},
+	{11, "exits", "INSERT INTO exits VALUES (" ADDRESS ", 1, 2, 3, 4, 5, 0, '', x'')"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -234,10 +247,10 @@ static void test_rules_of_state(void **state)
 		{OBJECT "(x'01', " ADDRESS ", 'films', x'000161', 2, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, x'')", ERR_EXISTS},
 		{OBJECT "(x'01', " ADDRESS ", 'films', x'000161', 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, x'')", ERR_OK},
 		{OBJECT "(x'02', " ADDRESS ", 'films', x'000161', 3, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, x'')", ERR_OK},
-		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)", ERR_EXISTS},
-		{"INSERT INTO segments VALUES (x'01', " KEY ", 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_OK},
-		{"INSERT INTO segments VALUES (x'02', x'7f', 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_CONFLICT},
-		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0, 0, NULL)",
+		{SEGMENT "(x'01', " KEY ", 0, 2, 100, 128, 1, 2, x'00', NULL)", ERR_EXISTS},
+		{SEGMENT "(x'01', " KEY ", 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_OK},
+		{SEGMENT "(x'02', x'7f', 0, 1, 100, 128, 1, 2, x'00', NULL)", ERR_CONFLICT},
+		{"INSERT INTO pieces VALUES (x'01', 0, " ADDRESS ", " KEY ", " KEY ", 128, 1, 0, 0, 0, 0, NULL, 0)",
 		 ERR_EXISTS},
 		{"INSERT INTO leases VALUES ('other', 'text', 1)", ERR_CONFLICT},
 	};
