@@ -65,6 +65,10 @@ void peer_refuse(struct peer *peer, uint32_t request, enum refusal code, const c
 enum err peer_call(struct peer *peer, struct message *message, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
 /* Wait for the next answer to the last peer_call: for answers in several parts. */
 enum err peer_call_next(struct peer *peer, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
+/* For a request in several parts: begin to ask; send each further part, waiting while the peer takes no more, with
+ * the timeout from then on; then wait for the answer by peer_call_next. ERR_EXISTS: an answer is there already. */
+void peer_call_begin(struct peer *peer, struct message *message, unsigned timeout_ms);
+enum err peer_call_part(struct peer *peer, struct message *part, unsigned timeout_ms) WARN_UNUSED;
 /* Close and run the event loop until `closed` was called; without ceremony when it is broken off. For command-line
  * tools. */
 void peer_finish(struct peer *peer);

@@ -123,7 +123,7 @@ static void end_last_call(struct peer *peer)
 	*slot = NULL;
 }
 
-enum err peer_call(struct peer *peer, struct message *message, unsigned timeout_ms, struct message *ret)
+void peer_call_begin(struct peer *peer, struct message *message, unsigned timeout_ms)
 {
 	struct call *call = memory_new(1, sizeof(*call));
 
@@ -133,10 +133,40 @@ enum err peer_call(struct peer *peer, struct message *message, unsigned timeout_
 	if (peer_channel(peer) == NULL) {
 		call->over = true;
 		call->err = ERR_CLOSED;
-		return ERR_CLOSED;
+		return;
 	}
 	call->request = peer_ask(peer, message, timeout_ms, on_answer, call);
-	return wait_for_answer(peer, call, ret);
+}
+
+enum err peer_call_part(struct peer *peer, struct message *part, unsigned timeout_ms)
+{
+	struct call *call = *peer_call_slot(peer);
+	struct event_base *base = peer_base(peer);
+	struct channel *channel;
+	bool go_on = true;
+
+	if (call == NULL)
+		return ERR_USAGE;
+	peer_pin(peer);
+	for (channel = peer_channel(peer); go_on && !call->over && call->first == NULL && channel != NULL &&
+					   channel_is_full(channel);
+	     channel = peer_channel(peer))
+		go_on = event_base_loop(base, EVLOOP_ONCE) == 0 && !event_base_got_break(base);
+	if (go_on && !call->over && call->first == NULL && channel != NULL) {
+		peer_extend(peer, call->request, timeout_ms);
+		part->request = call->request;
+		peer_send(peer, part);
+	}
+	peer_unpin(peer);
+	if (call->first != NULL)
+		return ERR_EXISTS;
+	return call->over ? call->err : !go_on ? ERR_CANCELLED : channel == NULL ? ERR_CLOSED : ERR_OK;
+}
+
+enum err peer_call(struct peer *peer, struct message *message, unsigned timeout_ms, struct message *ret)
+{
+	peer_call_begin(peer, message, timeout_ms);
+	return wait_for_answer(peer, *peer_call_slot(peer), ret);
 }
 
 enum err peer_call_next(struct peer *peer, unsigned timeout_ms, struct message *ret)

@@ -56,3 +56,14 @@ enum err nodelink_next(struct nodelink *link, unsigned timeout_ms, struct messag
 {
 	return link->peer == NULL ? ERR_CLOSED : peer_call_next(link->peer, timeout_ms, ret);
 }
+
+void nodelink_begin(struct nodelink *link, struct message *message, unsigned timeout_ms)
+{
+	if (link->peer != NULL)
+		peer_call_begin(link->peer, message, timeout_ms);
+}
+
+enum err nodelink_part(struct nodelink *link, struct message *part, unsigned timeout_ms)
+{
+	return link->peer == NULL ? ERR_CLOSED : peer_call_part(link->peer, part, timeout_ms);
+}

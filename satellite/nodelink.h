@@ -17,5 +17,8 @@ void nodelink_close(struct nodelink *link);
 enum err nodelink_ask(struct nodelink *link, struct message *message, unsigned timeout_ms,
 		      struct message *ret) WARN_UNUSED;
 enum err nodelink_next(struct nodelink *link, unsigned timeout_ms, struct message *ret) WARN_UNUSED;
+/* As peer_call_begin and peer_call_part: a request in several parts, of which nodelink_next gives the answer. */
+void nodelink_begin(struct nodelink *link, struct message *message, unsigned timeout_ms);
+enum err nodelink_part(struct nodelink *link, struct message *part, unsigned timeout_ms) WARN_UNUSED;
 
 #endif
