@@ -33,6 +33,16 @@ uint8_t filter_shard(const struct bytes32 *piece, uint8_t bits)
 	return bits == 0 ? 0 : (uint8_t)(piece->b[0] >> (8 - bits));
 }
 
+void filter_range(const struct filter_shape *shape, struct bytes32 *ret_first, struct bytes32 *ret_last)
+{
+	memset(ret_first->b, 0, sizeof(ret_first->b));
+	memset(ret_last->b, 0xff, sizeof(ret_last->b));
+	if (shape->bits == 0)
+		return;
+	ret_first->b[0] = (uint8_t)(shape->shard << (8 - shape->bits));
+	ret_last->b[0] = (uint8_t)(ret_first->b[0] | 0xff >> shape->bits);
+}
+
 uint8_t filter_bits_for(uint64_t pieces)
 {
 	uint8_t bits = 0;

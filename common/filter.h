@@ -35,6 +35,8 @@ struct filter;
 
 /* The shard of a piece when there are 2^bits of them. */
 uint8_t filter_shard(const struct bytes32 *piece, uint8_t bits);
+/* The first and the last id that its shard can have. */
+void filter_range(const struct filter_shape *shape, struct bytes32 *ret_first, struct bytes32 *ret_last);
 /* How many bits of prefix make shards that suit so many pieces. */
 uint8_t filter_bits_for(uint64_t pieces);
 

@@ -15,7 +15,8 @@
 	"listen external http test-network chain-id contract redundancy price-storage price-egress "         \
 	"price-audit price-repair surge charge-storage charge-egress held held-release minimum-payout "      \
 	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
-	"audit-samples audit-timeout audit-threads roles threads requests " SERVING_OPTIONS " log-level"
+	"audit-samples audit-timeout audit-threads roles collect-interval threads requests " SERVING_OPTIONS \
+	" log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */
@@ -26,6 +27,9 @@ int commands_nodes(struct options *options);
 int commands_clients(struct options *options);	      /* customer_commands.c */
 int commands_quota(struct options *options);	      /* customer_commands.c */
 int commands_audit(struct options *options);	      /* audit_command.c */
+int commands_collect(struct options *options);	      /* collect_command.c */
+int commands_collections(struct options *options);
+int commands_restore(struct options *options);
 int commands_tally(struct options *options);	      /* tallies.c */
 int commands_payout_preview(struct options *options); /* payout_command.c */
 int commands_payout_close(struct options *options);

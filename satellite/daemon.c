@@ -7,6 +7,7 @@
 #include "common/service.h"
 #include "satellite/api.h"
 #include "satellite/auditor.h"
+#include "satellite/collector.h"
 #include "satellite/commands.h"
 #include "satellite/deleter.h"
 #include "satellite/pricing.h"
@@ -14,7 +15,7 @@
 #include "satellite/usages.h"
 
 #define TELLERS 4		       /* threads that tell nodes what to delete */
-#define PATROLS_MAX (2 + TELLERS + 64) /* the deleter, its tellers, days, and the most auditors */
+#define PATROLS_MAX (3 + TELLERS + 64) /* the deleter, its tellers, days, the collector, and the most auditors */
 
 struct daemon {
 	struct options *options;
@@ -103,6 +104,7 @@ static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 		{"deleter", deleter_walk, ROLE_UPKEEP, 1},
 		{"teller", deleter_tell, ROLE_UPKEEP, TELLERS},
 		{"days", usages_walk, ROLE_UPKEEP, 1},
+		{"collector", collector_walk, ROLE_UPKEEP, 1},
 		{"auditor", auditor_walk, ROLE_AUDIT, daemon->settings.audit_threads},
 	};
 	char message[DATABASE_MESSAGE] = "";

@@ -5,7 +5,7 @@
  *	main ─ daemon ─ server ─ session ─ verbs: clients, customers, buckets, objects, listing, allocate, commit
  *	         │                  ├ checkin ─ registry, dialback
  *	         │                  └ settling ─ settle
- *	         ├ patrol ─ auditor, deleter
+ *	         ├ patrol ─ auditor, deleter, collector
  *	         └ api
  *
  * Commands other than `run` and `status` open the database themselves, next to a running daemon or without one.
@@ -205,6 +205,12 @@ static const struct option_spec option_table[] = {
 	 .fallback = "all",
 	 .help = "What this process does: api, audit, repair, upkeep, or all. One process of a directory has the role "
 		 "api; any number of others may share the rest of the work."},
+	{.name = "collect-interval",
+	 .type = OPTION_DURATION,
+	 .max = 365 * 86400,
+	 .value = "TIME",
+	 .fallback = "3d",
+	 .help = "How often each node is told which pieces are wanted, so that it trashes all others; 0: never."},
 	{.name = "threads",
 	 .type = OPTION_INT,
 	 .min = 0,
@@ -291,6 +297,13 @@ static const struct option_spec option_table[] = {
 	 .value = "YYYY-MM",
 	 .help = "The month that a correction makes up for.",
 	 .command_only = true},
+	{.name = "within",
+	 .type = OPTION_DURATION,
+	 .max = 3650ull * 86400,
+	 .value = "TIME",
+	 .fallback = "7d",
+	 .help = "How long ago pieces went to the trash, at most.",
+	 .command_only = true},
 	{.name = "state",
 	 .type = OPTION_CHOICE,
 	 .choices = "disqualified|exiting|exited",
@@ -327,6 +340,19 @@ static const struct command command_table[] = {
 	 "Without --node and --all, what the continuous round would do now. A sample of pieces, drawn uniformly "
 	 "from all bytes of the node, unless --every-piece is given.",
 	 "dir json node all every-piece audit-samples audit-timeout", 0, 0, commands_audit},
+	{"collect", "", "Have nodes put into their trash what this satellite does not want.",
+	 "Each is sent a signed filter of the pieces that are wanted; others that it has had for three days go to its "
+	 "trash, and for good a week later. A node of which more than a fifth would go holds the wish until its owner "
+	 "agrees, or until the same is wished again a day later. The running satellite does this every "
+	 "--collect-interval. Exit status 1 when a node did not do it.",
+	 "dir json node all", 0, 0, commands_collect},
+	{"collections", "", "List what came of each node's last collection.", NULL, "dir json", 0, 0,
+	 commands_collections},
+	{"restore", "", "Have nodes take out of their trash what they were told to put there.",
+	 "For a satellite that told them wrongly, after its database was set back to an old copy for instance. A wrong "
+	 "wish is repeated with the next collection unless its cause is mended. Exit status 1 when a node did not do "
+	 "it.",
+	 "dir json node all within", 0, 0, commands_restore},
 	{"tally", "", "Print what each node stored, sent, proved and earned this month.", NULL, "dir json", 0, 0,
 	 commands_tally},
 	{"payout preview", "", "Print what a month would come to if it were closed now.",

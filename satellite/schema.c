@@ -7,6 +7,7 @@
  *	objects ─< segments ─< pieces	what is stored: a segment's pieces exist once it is committed
  *			    └< offers	pieces allocated for a segment that is not committed yet
  *	pieces ─> ended, deletions	a piece that goes leaves what it earned and an order to delete it
+ *	nodes ─ collections		garbage collection
  *	pieces ─> changes, storage	what changed by day, and sums by hour: a month is counted from these, and
  *	settled ─> traffic		from the same sums of settled orders
  *	audits ─> audited		and of audits
@@ -522,6 +523,26 @@ static const char repair_tables[] =
 	") @strict;"
 	"CREATE INDEX exits_open ON exits (node) WHERE ended = 0;";
 
+/* Garbage collection: whose turn it is, and what came of the last round. */
+static const char collection_tables[] =
+	"CREATE TABLE collections ("
+	"  node @bytes NOT NULL PRIMARY KEY REFERENCES nodes(address),"
+	"  due @int NOT NULL,"
+	"  tries @int NOT NULL,"   /* that failed, since one did not */
+	"  outcome @int NOT NULL," /* 1 done, 2 held, 3 failed */
+	"  begun @int NOT NULL,"   /* the time of its filters */
+	"  ended @int NOT NULL,"
+	"  held_since @int NOT NULL," /* by the node's clock */
+	"  wanted @int NOT NULL,"     /* pieces in the filters */
+	"  pieces @int NOT NULL,"     /* as the node counts, as the rest */
+	"  bytes @int NOT NULL,"
+	"  unwanted_pieces @int NOT NULL,"
+	"  unwanted_bytes @int NOT NULL,"
+	"  moved_pieces @int NOT NULL,"
+	"  moved_bytes @int NOT NULL,"
+	"  why @text NOT NULL" /* of a failure */
+	") @strict;";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -536,6 +557,7 @@ static const struct migration migrations[] = {
 	{9, usage_tables},
 	{10, reputation_tables},
 	{11, repair_tables},
+	{12, collection_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

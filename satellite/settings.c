@@ -150,6 +150,7 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	s.audit_samples = (uint32_t)option_int(options, "audit-samples");
 	s.audit_piece_ms = (uint32_t)option_int(options, "audit-timeout");
 	s.audit_threads = (unsigned)option_int(options, "audit-threads");
+	s.collect_interval = option_int(options, "collect-interval");
 	s.threads = (unsigned)option_int(options, "threads");
 	if (s.threads == 0)
 		s.threads = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned)processors;

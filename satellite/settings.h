@@ -42,6 +42,7 @@ struct settings {
 	uint64_t audit_period;	      /* seconds in which every piece is challenged once */
 	uint32_t audit_samples;	      /* leaves of each piece */
 	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
+	uint64_t collect_interval;    /* seconds between two collections of a node's garbage; 0: never */
 	struct channel_limits channel;
 	struct listener_limits listener;
 	unsigned roles;	   /* of this process: enum role, added up */

@@ -46,6 +46,8 @@ struct key *office_new_client(struct office *office);
 unsigned office_add_node(struct office *office, const char *host, uint64_t available);
 /* A node that listens somewhere; its key becomes the office's. */
 unsigned office_add_listening_node(struct office *office, struct key *key, const struct hostport *at);
+/* It checks in again, and is reached there. */
+void office_check_in(struct office *office, unsigned index, const struct hostport *at);
 /* It checks in again, and is not reached. */
 void office_lose_node(struct office *office, const struct address *node);
 
