@@ -85,7 +85,7 @@ static void explain_command(const struct program *program, int argc, char **argv
 /* getopt's tables for one command. */
 struct flag_tables {
 	struct option *longs;
-	char letters[130]; /* ":" then two per option */
+	char letters[130]; /* ":" then two for each of 62 letters and digits */
 };
 
 static void make_tables(const struct program *program, const struct command *command, struct flag_tables *tables)
@@ -96,7 +96,6 @@ static void make_tables(const struct program *program, const struct command *com
 	if (next == NULL)
 		abort();
 	tables->longs = next;
-	assert(program->option_count < 60);
 	*letter++ = ':'; /* tell a missing value from an unknown option */
 	*letter++ = 'h';
 	*next++ = (struct option){"help", no_argument, NULL, 'h'};
@@ -109,6 +108,7 @@ static void make_tables(const struct program *program, const struct command *com
 		*next++ = (struct option){spec->name, flag ? optional_argument : required_argument, NULL,
 					  FIRST_CODE + (int)i};
 		if (spec->letter != 0) {
+			assert(letter < tables->letters + sizeof(tables->letters) - 2);
 			*letter++ = spec->letter;
 			if (!flag)
 				*letter++ = ':';
