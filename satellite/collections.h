@@ -1,9 +1,10 @@
 /*
  * The SQL of garbage collection: which pieces a node should have, whose turn it is, and what came of the last rounds.
  *
- * Wanted are the pieces of committed segments, lost ones too, those offered for uploads or on their way by a repair, and
- * those that the node must still be told to delete: that is the deleter's work, and no garbage. Rows move from offers
- * and rebuilds to pieces to deletions only, so whoever reads the tables in this order misses none that moves meanwhile.
+ * Wanted are the pieces of committed segments, lost ones too, those offered for uploads or on their way by a repair,
+ * and those that the node must still be told to delete: that is the deleter's work, and no garbage. Rows move from
+ * offers and rebuilds to pieces to deletions only, so whoever reads the tables in this order misses none that moves
+ * meanwhile.
  */
 #ifndef GRANARY_SATELLITE_COLLECTIONS_H
 #define GRANARY_SATELLITE_COLLECTIONS_H
