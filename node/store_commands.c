@@ -101,6 +101,9 @@ static void print_stats(const json_t *json)
 		       sizes[i].meaning);
 	printf("%-12s %10" PRIu64 "  pieces, %" PRIu64 " of them not yet acknowledged by their satellite\n", "damaged",
 	       number_of(damage, "pieces"), number_of(damage, "untold"));
+	if (number_of(damage, "gone_files") > 0)
+		printf("%-12s %10" PRIu64 "  files, with %" PRIu64 " pieces in them: look in lost+found\n", "gone",
+		       number_of(damage, "gone_files"), number_of(damage, "gone_pieces"));
 	print_scrub(json_object_get(json, "scrub"));
 	print_held(json_object_get(json, "held"));
 	if (json_is_true(json_object_get(space, "read_only")))
@@ -176,7 +179,7 @@ static bool print_check(const json_t *result, bool quiet)
 	bad = complain_of(result, "gone_files", "files of pieces are gone since the last stop: look for them in "
 						"lost+found, and put them back while the node is stopped") ||
 	      bad;
-	bad = complain_of(result, "gone_pieces", "pieces were in them") || bad;
+	bad = complain_of(result, "gone_pieces", "pieces were in them, and their satellites are told") || bad;
 	bad = complain_of(result, "records_bad", "records other than pieces are damaged") || bad;
 	bad = complain_of(result, "segments_bad", "files have a damaged header; what they hold can be read") || bad;
 	bad = complain_of(result, "footers_bad",

@@ -71,8 +71,9 @@ json_t *store_facts_damage(struct store *store)
 	struct store_damage damage;
 
 	store_damage(store, &damage);
-	return json_pack("{s:I, s:I, s:I}", "pieces", (json_int_t)damage.pieces, "bytes", (json_int_t)damage.bytes,
-			 "untold", (json_int_t)damage.untold);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "pieces", (json_int_t)damage.pieces, "bytes",
+			 (json_int_t)damage.bytes, "untold", (json_int_t)damage.untold, "gone_files",
+			 (json_int_t)damage.gone_files, "gone_pieces", (json_int_t)damage.gone_pieces);
 }
 
 json_t *store_facts_held(struct store *store)

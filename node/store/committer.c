@@ -18,6 +18,8 @@ struct queue {
 struct committer {
 	const struct seam *seam;
 	struct health *health;
+	void (*after)(void *arg);
+	void *arg;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -129,19 +131,23 @@ static void *run(void *arg)
 			break;
 		pthread_mutex_unlock(&committer->lock);
 		commit_group(committer, &group);
+		if (committer->after != NULL)
+			committer->after(committer->arg);
 		pthread_mutex_lock(&committer->lock);
 	}
 	pthread_mutex_unlock(&committer->lock);
 	return NULL;
 }
 
-struct committer *committer_start(const struct seam *seam, struct health *health)
+struct committer *committer_start(const struct seam *seam, struct health *health, void (*after)(void *arg), void *arg)
 {
 	struct committer *committer = memory_new(1, sizeof(*committer));
 	pthread_condattr_t attributes;
 
 	committer->seam = seam;
 	committer->health = health;
+	committer->after = after;
+	committer->arg = arg;
 	queue_init(&committer->prompt);
 	queue_init(&committer->lazy);
 	pthread_mutex_init(&committer->lock, NULL);

@@ -24,7 +24,8 @@ struct commit {
 
 struct committer;
 
-struct committer *committer_start(const struct seam *seam, struct health *health);
+/* after(arg): called from the committer's thread when a group was settled, before the next one. NULL: nothing. */
+struct committer *committer_start(const struct seam *seam, struct health *health, void (*after)(void *arg), void *arg);
 /* Commit all that was added, then end the thread. Nothing may be added from now on, but by settling. */
 void committer_stop(struct committer *committer);
 

@@ -285,6 +285,30 @@ enum err damage_mark_head(struct store *store, struct segment *segment, uint32_t
 	return err;
 }
 
+enum err damage_list_lost(struct store *store, const struct damage_entry *entries, size_t count)
+{
+	struct damage_list *damage = &store->damage;
+	enum err err = ERR_OK;
+
+	pthread_mutex_lock(&damage->lock);
+	for (size_t i = 0; i < count; i++) {
+		const struct damaged *known = look_up(damage, &entries[i].key);
+
+		if (known != NULL && known->entry.target.sequence == entries[i].target.sequence)
+			continue;
+		if (err == ERR_OK)
+			err = HASH_COUNT(damage->table) < DAMAGE_MOST ? append(store, &entries[i]) : ERR_LIMIT;
+		if (HASH_COUNT(damage->table) >= DAMAGE_MOST)
+			break;
+		apply(damage, &entries[i]);
+		damage->found++;
+	}
+	if (err == ERR_OK && count > 0)
+		err = sync_list(store);
+	pthread_mutex_unlock(&damage->lock);
+	return err;
+}
+
 bool damage_find(struct store *store, const struct store_key *key, struct damage_entry *ret)
 {
 	struct damage_list *damage = &store->damage;
@@ -312,6 +336,48 @@ static enum err change(struct store *store, const struct store_key *key, enum da
 	err = append(store, &entry);
 	if (err == ERR_OK)
 		apply(&store->damage, &entry);
+	return err;
+}
+
+/* Whether the record of this listed piece holds; then it is marked no more. */
+static bool is_well(struct store *store, struct segment *segment, const struct damage_entry *listed)
+{
+	const struct segment_entry entry = {
+		.satellite = listed->key.satellite,
+		.type = RECORD_PIECE,
+		.piece = listed->key.piece,
+		.offset = listed->target.place.offset,
+		.sequence = listed->target.sequence,
+		.size = listed->target.size,
+		.extent = listed->target.extent,
+	};
+	const struct index_change change = {.clear = INDEX_BAD};
+	const struct index_spot spot = {segment->number, entry.offset};
+	struct index_place before;
+
+	if (verify_record(store, segment, &entry) != ERR_OK)
+		return false;
+	(void)index_mark(store->index, index_hash(store->index, entry.satellite, &entry.piece), &spot, &change,
+			 &before);
+	return true;
+}
+
+enum err damage_recheck(struct store *store, uint32_t id)
+{
+	struct damage_list *damage = &store->damage;
+	struct segment *segment = segments_find(store->segments, SEGMENT_PIECES, id);
+	struct damaged *at, *next;
+	enum err err = ERR_OK;
+
+	if (segment == NULL)
+		return ERR_OK;
+	pthread_mutex_lock(&damage->lock);
+	HASH_ITER(hh, damage->table, at, next) {
+		if (err == ERR_OK && at->entry.target.place.segment == id && is_well(store, segment, &at->entry))
+			err = change(store, &at->entry.key, DAMAGE_GONE);
+	}
+	pthread_mutex_unlock(&damage->lock);
+	segments_unpin(store->segments, segment);
 	return err;
 }
 

@@ -71,6 +71,11 @@ enum err damage_mark(struct store *store, struct segment *segment, const struct 
  * said, or `err` when nobody can tell. */
 enum err damage_mark_head(struct store *store, struct segment *segment, uint32_t offset, const struct store_key *key,
 			  enum err err) WARN_UNUSED;
+/* These are lost with their files: list them durably, but those that are listed. ERR_LIMIT when not all found room;
+ * ERR_READ_ONLY, ERR_FULL, and then they are listed for this process only. */
+enum err damage_list_lost(struct store *store, const struct damage_entry *entries, size_t count) WARN_UNUSED;
+/* The file of this segment was gone and is there again: what is listed of it and holds is not damaged. */
+enum err damage_recheck(struct store *store, uint32_t segment) WARN_UNUSED;
 /* It was deleted, or it is not there any more. */
 void damage_forget(struct store *store, const struct store_key *key);
 

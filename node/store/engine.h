@@ -34,6 +34,7 @@ struct store {
 	struct damage_list damage;
 	struct index *index;
 	struct segments *segments;
+	struct twins twins;
 	struct committer *committer;
 	struct keeper *keeper;
 	struct transfer_log *log;

@@ -8,6 +8,7 @@
 #include "node/store/compact.h"
 #include "node/store/reaper.h"
 #include "node/store/scrub.h"
+#include "node/store/twin.h"
 
 const struct upkeep_job store_jobs[] = {
 	{"collect", 3600, collect_step},
@@ -15,5 +16,6 @@ const struct upkeep_job store_jobs[] = {
 	{"compact", 10, compact_step},
 	{"scrub", 10, scrub_step},
 	{"checkpoint", 10, checkpointer_step},
+	{"twins", 3600, twins_step},
 	{NULL, 0, NULL},
 };

@@ -19,6 +19,7 @@ struct recovery {
 	struct store *store;
 	bool clean;
 	char *why;
+	struct recovery_found *found;
 	struct replay replay;
 	size_t room;
 	struct checkpoint checkpoints[CHECKPOINT_GENERATIONS]; /* those that hold, newest first */
@@ -53,6 +54,41 @@ static enum err add_file(struct recovery *r, enum segment_kind kind, uint32_t id
 	return ERR_OK;
 }
 
+static int compare_files(const void *left, const void *right)
+{
+	const struct replay_file *a = left, *b = right;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Files that there are only twins of are replayed like the others. */
+static enum err add_gone(struct recovery *r, const uint32_t *ids, size_t count)
+{
+	struct gone *gone = &r->found->gone;
+	enum err err = gone_find(r->store, ids, count, gone);
+
+	if (err != ERR_OK)
+		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", r->store->twins.dir, err_text(err));
+	if (gone->last_id > 0)
+		segments_set_next_id(r->store->segments, gone->last_id + 1);
+	for (size_t i = 0; i < gone->count; i++) {
+		const struct gone_file *file = &gone->files[i];
+
+		if (file->segment == NULL)
+			continue;
+		r->replay.files = memory_grow(r->replay.files, &r->room, r->replay.count + 1, sizeof(*r->replay.files));
+		r->replay.files[r->replay.count++] = (struct replay_file){
+			.kind = SEGMENT_PIECES, .id = file->id, .segment = file->segment, .examined = true};
+		segments_pin_again(file->segment); /* the table's */
+		segments_add(r->store->segments, file->segment);
+	}
+	if (r->replay.count > 0)
+		qsort(r->replay.files, r->replay.count, sizeof(*r->replay.files), compare_files);
+	return err;
+}
+
 /* Note all segment files of a kind, in order of id. */
 static enum err list_kind(struct recovery *r, enum segment_kind kind)
 {
@@ -65,6 +101,8 @@ static enum err list_kind(struct recovery *r, enum segment_kind kind)
 		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", dir, err_text(err));
 	for (size_t i = 0; err == ERR_OK && i < count; i++)
 		err = add_file(r, kind, ids[i]);
+	if (err == ERR_OK && kind == SEGMENT_PIECES)
+		err = add_gone(r, ids, count);
 	free(ids);
 	return err;
 }
@@ -93,6 +131,8 @@ static void open_checkpoints(struct recovery *r)
 	}
 	if (r->usable == 2 && r->checkpoints[1].end.generation > r->checkpoints[0].end.generation)
 		swap_checkpoints(r);
+	if (r->usable > 0)
+		r->replay.durable = r->checkpoints[0].end.horizon;
 }
 
 /* Whether any checkpoint vouches for this file. */
@@ -219,12 +259,18 @@ static enum err open_file(struct recovery *r, struct replay_file *file)
 	else
 		err = examine(r, file, segment, &keep);
 	if (err == ERR_OK && !keep)
+		err = twin_remove(&r->store->twins, TWIN_PROPER, file->id);
+	if (err == ERR_OK && !keep)
 		err = seam_unlink_file(seam, path);
 	if (err != ERR_OK || !keep) {
 		segment_free(seam, segment);
 		segments_set_next_id(r->store->segments, file->id + 1);
 		return err;
 	}
+	/* It takes records from now on. */
+	if (segment->state == SEGMENT_SPARE && segment->kind == SEGMENT_PIECES &&
+	    twin_create(&r->store->twins, segment->id, &segment->twin_fd) != ERR_OK)
+		segment->twin_state = TWIN_STALE;
 	segments_add(r->store->segments, segment);
 	file->segment = segment;
 	return ERR_OK;
@@ -313,8 +359,10 @@ static enum err open_files(struct recovery *r)
 
 	if (err == ERR_OK)
 		err = list_kind(r, SEGMENT_TRANSFERS);
-	for (size_t i = 0; err == ERR_OK && i < r->replay.count; i++)
-		err = open_file(r, &r->replay.files[i]);
+	for (size_t i = 0; err == ERR_OK && i < r->replay.count; i++) {
+		if (r->replay.files[i].segment == NULL)
+			err = open_file(r, &r->replay.files[i]);
+	}
 	return err;
 }
 
@@ -329,11 +377,57 @@ static bool all_is_covered(const struct replay *replay)
 	return true;
 }
 
-/* Files that a clean stop left, and that this start does not find. After a crash nobody can tell: compaction may have
- * unlinked them; and what expired may be unlinked at any time. */
-static void count_gone(struct recovery *r, const struct checkpoint *checkpoint, struct recovery_found *ret)
+/* How many pieces were in a file, by the newest checkpoint that knows it. False when none does. */
+static bool ask_checkpoints(const struct recovery *r, uint32_t id, uint64_t *ret)
+{
+	for (int i = 0; i < r->usable; i++) {
+		const struct checkpoint_row *row = checkpoint_find(&r->checkpoints[i], SEGMENT_PIECES, id);
+
+		if (row == NULL)
+			continue;
+		*ret = row->pieces + row->trashed;
+		return true;
+	}
+	return false;
+}
+
+/* Files that there are twins of, and that no start missed before. A twin may be empty or unreadable: then it is only
+ * known that there was a file, and it may have been a spare. */
+static void count_gone(struct recovery *r)
+{
+	struct recovery_found *found = r->found;
+
+	for (size_t i = 0; i < found->gone.count; i++) {
+		const struct gone_file *file = &found->gone.files[i];
+		uint64_t pieces = file->lost;
+		bool known = file->segment != NULL && file->segment->entry_count > 0;
+
+		if (file->given_up)
+			continue;
+		if (!known)
+			known = ask_checkpoints(r, file->id, &pieces) && r->clean;
+		if (known && pieces == 0)
+			continue;
+		found->gone_files++;
+		found->gone_pieces += pieces;
+	}
+}
+
+static bool has_twin(const struct gone *gone, uint32_t id)
+{
+	for (size_t i = 0; i < gone->count; i++) {
+		if (gone->files[i].id == id)
+			return true;
+	}
+	return false;
+}
+
+/* Files that a clean stop left, and that this start does not find, of a store from before there were twins. After a
+ * crash nobody can tell: compaction may have unlinked them; and what expired may be unlinked at any time. */
+static void count_gone_without_twin(struct recovery *r, const struct checkpoint *checkpoint)
 {
 	const uint64_t today = clock_wall() / DAY;
+	struct recovery_found *ret = r->found;
 
 	if (!r->clean || ret->replayed || r->replay.last_sequence != checkpoint->end.horizon)
 		return;
@@ -341,22 +435,45 @@ static void count_gone(struct recovery *r, const struct checkpoint *checkpoint, 
 		const struct checkpoint_row *row = &checkpoint->rows[i];
 
 		if ((row->class != 0 && row->class <= today) || row->pieces + row->trashed == 0 ||
-		    replay_find(&r->replay, row->kind, row->id) != NULL)
+		    replay_find(&r->replay, row->kind, row->id) != NULL || has_twin(&ret->gone, row->id))
 			continue;
 		ret->gone_files++;
 		ret->gone_pieces += row->pieces + row->trashed;
 	}
 }
 
-static enum err read_all(struct recovery *r, struct recovery_found *ret)
+/* They were made while files were gone that are there again, and that they would have be dead. */
+static enum err drop_checkpoints(struct recovery *r)
 {
+	char path[SEGMENT_PATH];
+	enum err err = ERR_OK;
+
+	while (r->usable > 0) {
+		r->usable--;
+		checkpoint_path(r->store->dir, r->which[r->usable], path);
+		checkpoint_close(&r->checkpoints[r->usable]);
+		if (err == ERR_OK)
+			err = seam_unlink_file(r->store->seam, path);
+	}
+	snprintf(path, sizeof(path), "%s/index", r->store->dir);
+	if (err == ERR_OK)
+		err = seam_sync_directory(r->store->seam, path);
+	if (err != ERR_OK)
+		snprintf(r->why, STORE_MESSAGE, "cannot drop the checkpoints: %s", err_text(err));
+	return err;
+}
+
+static enum err read_all(struct recovery *r)
+{
+	struct recovery_found *ret = r->found;
 	enum err err = open_files(r);
 
-	*ret = (struct recovery_found){.newest = -1, .replayed = true};
-	if (err != ERR_OK)
-		return err;
 	if (r->usable > 0)
 		ret->generation = r->checkpoints[0].end.generation;
+	if (err == ERR_OK && ret->gone.back_count > 0)
+		err = drop_checkpoints(r);
+	if (err != ERR_OK)
+		return err;
 	err = ERR_CORRUPT;
 	for (int i = 0; err == ERR_CORRUPT && !r->store->options.rebuild && i < r->usable; i++) {
 		err = try(r, &r->checkpoints[i]);
@@ -365,26 +482,56 @@ static enum err read_all(struct recovery *r, struct recovery_found *ret)
 		ret->newest = r->which[i];
 		ret->horizon = r->replay.horizon;
 		ret->replayed = i > 0 || !all_is_covered(&r->replay);
-		count_gone(r, &r->checkpoints[i], ret);
+		count_gone_without_twin(r, &r->checkpoints[i]);
 	}
 	if (err == ERR_CORRUPT)
 		err = try(r, NULL);
 	ret->last_sequence = r->replay.last_sequence;
-	return err;
+	if (err != ERR_OK)
+		return err;
+	gone_take_out(r->store, &ret->gone);
+	count_gone(r);
+	return ERR_OK;
 }
 
 enum err recovery_read(struct store *store, bool clean, struct recovery_found *ret, char why[STORE_MESSAGE])
 {
-	struct recovery r = {.store = store, .clean = clean, .why = why, .replay = {.store = store, .parts = 1}};
+	struct recovery r = {
+		.store = store, .clean = clean, .why = why, .found = ret, .replay = {.store = store, .parts = 1}};
 	enum err err;
 
+	*ret = (struct recovery_found){.newest = -1, .replayed = true};
 	open_checkpoints(&r);
-	err = read_all(&r, ret);
+	err = read_all(&r);
 	for (int i = 0; i < r.usable; i++)
 		checkpoint_close(&r.checkpoints[i]);
 	free_indexes(&r.replay);
 	free(r.replay.files);
+	ret->doubts = r.replay.doubts;
+	ret->doubt_count = r.replay.doubt_count;
 	return err;
+}
+
+void recovery_list(struct store *store, struct recovery_found *found)
+{
+	for (size_t i = 0; i < found->doubt_count; i++) {
+		struct replay_doubt *doubt = &found->doubts[i];
+		struct segment *segment = segments_find(store->segments, SEGMENT_PIECES, doubt->segment);
+
+		if (segment == NULL)
+			continue;
+		/* Not now: the next read of it, or the scrubber, tries again. */
+		(void)!damage_mark(store, segment, &doubt->entry);
+		segments_unpin(store->segments, segment);
+	}
+	gone_settle(store, &found->gone);
+}
+
+void recovery_found_free(struct store *store, struct recovery_found *found)
+{
+	gone_free(store, &found->gone);
+	free(found->doubts);
+	found->doubts = NULL;
 }
 
 void recovery_seal(struct store *store)

@@ -200,6 +200,59 @@ enum err replay_checkpoint(struct replay *replay, const struct checkpoint *check
 
 /* The records. */
 
+static int compare_offsets(const void *left, const void *right)
+{
+	const struct segment_entry *a = left, *b = right;
+
+	return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+/* Add those of these records that the walk did not find, and doubt their pieces. */
+static void add_doubted(struct replay *replay, struct segment *segment, const struct segment_entry *entries,
+			size_t count)
+{
+	size_t sorted = segment->entry_count;
+
+	if (sorted > 0)
+		qsort(segment->entries, sorted, sizeof(*entries), compare_offsets);
+	for (size_t i = 0; i < count; i++) {
+		const struct segment_entry *entry = &entries[i];
+		uint32_t end;
+
+		if (sorted > 0 && bsearch(entry, segment->entries, sorted, sizeof(*entry), compare_offsets) != NULL)
+			continue;
+		segment_add_entry(segment, entry);
+		end = entry->offset + (entry->type == RECORD_PIECE ? entry->extent : record_head_of(entry->type));
+		if (end > segment->tail)
+			segment->tail = end;
+		if (entry->type != RECORD_PIECE)
+			continue;
+		replay->doubts = memory_grow(replay->doubts, &replay->doubt_room, replay->doubt_count + 1,
+					     sizeof(*replay->doubts));
+		replay->doubts[replay->doubt_count++] = (struct replay_doubt){segment->id, *entry};
+	}
+}
+
+/* What is not whole may be an upload that a crash cut off. It is not when the twin has it; nor when the file was sealed
+ * before, for then all in it was durable; nor below the horizon of a checkpoint. */
+static void add_damaged(struct replay *replay, struct segment *segment, struct walk *walk)
+{
+	bool was_sealed = segment->size != segment->planned;
+	struct segment_entry *entries = NULL;
+	size_t count = 0, torn = 0;
+
+	if (segment->kind != SEGMENT_PIECES)
+		return;
+	if (twin_read(&replay->store->twins, TWIN_PROPER, segment->id, &entries, &count) == ERR_OK)
+		add_doubted(replay, segment, entries, count);
+	free(entries);
+	for (size_t i = 0; i < walk->piece_count; i++) {
+		if (was_sealed || walk->pieces[i].sequence <= replay->durable)
+			walk->pieces[torn++] = walk->pieces[i];
+	}
+	add_doubted(replay, segment, walk->pieces, torn);
+}
+
 bool replay_walk(struct replay *replay, struct segment *segment)
 {
 	struct store *store = replay->store;
@@ -214,7 +267,9 @@ bool replay_walk(struct replay *replay, struct segment *segment)
 	walk_segment(store->seam, &store->secret, segment, &walk);
 	if (walk.last_sequence > replay->last_sequence)
 		replay->last_sequence = walk.last_sequence;
-	if (walk.blank && walk.unreadable == 0)
+	add_damaged(replay, segment, &walk);
+	free(walk.pieces);
+	if (walk.blank && walk.unreadable == 0 && segment->entry_count == 0)
 		return false;
 	segment->state = SEGMENT_SEALED;
 	segment->trailer = (struct segment_trailer){.id = 0};
@@ -244,6 +299,22 @@ static enum err look_in_footer(const struct replay *replay, const struct segment
 	return err;
 }
 
+static enum err look_in_entries(const struct segment *segment, const struct segment_entry *key, uint32_t offset,
+				struct standing *ret)
+{
+	for (size_t i = 0; i < segment->entry_count; i++) {
+		const struct segment_entry *entry = &segment->entries[i];
+
+		if (entry->offset != offset)
+			continue;
+		if (entry->satellite != key->satellite || !bytes32_equal(&entry->piece, &key->piece))
+			break;
+		*ret = (struct standing){entry->sequence, entry->extent};
+		return ERR_OK;
+	}
+	return ERR_NOT_FOUND;
+}
+
 static enum err look_at_core(const struct replay *replay, const struct segment *segment,
 			     const struct segment_entry *key, uint32_t offset, struct standing *ret)
 {
@@ -270,6 +341,8 @@ static enum err look(const struct replay *replay, const struct segment_entry *ke
 	const struct replay_file *file = replay_find(replay, SEGMENT_PIECES, segment->id);
 	enum err err = ERR_CORRUPT;
 
+	if (segment->ghost)
+		return look_in_entries(segment, key, at->offset, ret);
 	if (file != NULL && !file->covered && segment->entries == NULL)
 		err = look_in_footer(replay, segment, key, at->offset, ret);
 	if (err != ERR_OK && err != ERR_NOT_FOUND)

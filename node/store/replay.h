@@ -30,6 +30,12 @@ struct replay_file {
 	bool covered;		 /* by the checkpoint in use: nothing in it is read */
 };
 
+/* A record that was acknowledged, by all that is known, and does not hold. */
+struct replay_doubt {
+	uint32_t segment; /* its id */
+	struct segment_entry entry;
+};
+
 struct replay {
 	struct store *store;
 	struct replay_file *files; /* in order of kind and id */
@@ -41,6 +47,10 @@ struct replay {
 	bool ambiguous;	       /* … or cannot be told apart */
 	const struct checkpoint *checkpoint;
 	uint64_t last_sequence;
+	uint64_t durable; /* all records up to this number were, once */
+	struct replay_doubt *doubts;
+	size_t doubt_count;
+	size_t doubt_room;
 	uint32_t parts; /* the index is filled in so many rounds, by hash, */
 	uint32_t part;	/* … of which this is one */
 	uint64_t done;	/* bytes, of all files, for whoever watches */
@@ -54,7 +64,8 @@ struct replay_file *replay_find(const struct replay *replay, enum segment_kind k
 enum err replay_checkpoint(struct replay *replay, const struct checkpoint *checkpoint) WARN_UNUSED;
 /* Apply the records of all files that are not covered. ERR_CORRUPT when the checkpoint does not fit them. */
 enum err replay_records(struct replay *replay) WARN_UNUSED;
-/* Find the records of a segment by walking it, when it has no footer that holds; false when it is blank. */
+/* Find the records of a segment by walking it, when it has no footer that holds; false when it is blank. What it held
+ * and does not hold any more is added all the same, and doubted: damage is not an upload that was cut off. */
 bool replay_walk(struct replay *replay, struct segment *segment);
 
 #endif

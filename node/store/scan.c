@@ -55,6 +55,7 @@ static uint64_t walk_file(struct scan *scan, const struct segment *segment, int 
 
 	seen->size = size;
 	walk_segment(scan->store->seam, &scan->store->secret, seen, &walk);
+	free(walk.pieces);
 	for (size_t i = 0; i < seen->entry_count; i++)
 		used += count_entry(scan, segment, &seen->entries[i]);
 	segment_free(scan->store->seam, seen);
@@ -181,6 +182,8 @@ enum err store_scan(struct store *store, struct store_scan *ret)
 		err = scan_others(&scan, store->dir);
 	if (err == ERR_OK)
 		err = scan_others(&scan, index_dir);
+	if (err == ERR_OK)
+		err = scan_others(&scan, store->twins.dir);
 	upkeep_leave(store->upkeep);
 	if (err != ERR_OK)
 		return err;

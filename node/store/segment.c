@@ -285,6 +285,7 @@ struct segment *segment_new(uint32_t id, enum segment_kind kind, uint32_t class,
 	segment->state = SEGMENT_SPARE;
 	segment->tail = SEGMENT_HEADER;
 	segment->bytes.overhead = SEGMENT_HEADER;
+	segment->twin_fd = -1;
 	atomic_init(&segment->pins, 1);
 	return segment;
 }
@@ -294,6 +295,8 @@ void segment_free(const struct seam *seam, struct segment *segment)
 	if (segment == NULL)
 		return;
 	seam->close(seam, segment->fd);
+	if (segment->twin_fd >= 0)
+		seam->close(seam, segment->twin_fd);
 	free(segment->gaps);
 	free(segment->entries);
 	free(segment);

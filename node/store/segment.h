@@ -82,6 +82,13 @@ void segment_trailer_encode(const struct segment_trailer *trailer, const struct 
 enum err segment_trailer_decode(const uint8_t from[SEGMENT_TRAILER], const struct record_secret *secret,
 				struct segment_trailer *ret) WARN_UNUSED;
 
+/* What is known of the twin of a sealed segment. */
+enum twin_state {
+	TWIN_UNKNOWN, /* not looked at since the start */
+	TWIN_STALE,   /* it may miss something */
+	TWIN_WHOLE,
+};
+
 enum segment_state {
 	SEGMENT_SPARE,	 /* made in advance, holds nothing */
 	SEGMENT_OPEN,	 /* the one that takes records */
@@ -138,6 +145,11 @@ struct segment {
 	uint64_t reviewed;		/* segments unlinked before its tombstones were last looked at, + 1; 0: never */
 	uint64_t used;			/* of an expiry class: the set's count when it last took a record */
 	uint64_t group;			/* the committer's: the last group that synced it */
+	bool ghost;			/* the file is gone, this is its twin (gone.h); while a start is under way */
+	int twin_fd;			/* of a segment that takes records (twin.h); -1: none */
+	size_t twin_count;		/* entries that were written there */
+	bool twin_busy;			/* somebody writes there */
+	enum twin_state twin_state;
 	atomic_uint pins;		/* one of the set, one of each reader; the last one out closes the file */
 };
 

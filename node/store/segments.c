@@ -21,6 +21,7 @@ struct segments *segments_new(const struct segments_config *config)
 	set->sequence = config->sequence;
 	for (int kind = SEGMENT_PIECES; kind < SEGMENT_KINDS; kind++)
 		set->dirs[kind] = memory_copy(config->dirs[kind], strlen(config->dirs[kind]));
+	set->twins = *config->twins;
 	set->store = config->store;
 	set->secret = config->secret;
 	set->sizes[SEGMENT_PIECES] = config->segment_size;
@@ -175,6 +176,8 @@ enum err segments_make_locked(struct segments *set, enum segment_kind kind, uint
 	set->promised += size;
 	pthread_mutex_unlock(&set->lock);
 	err = segment_create(set->seam, set->dirs[kind], &header, ret);
+	if (err == ERR_OK && kind == SEGMENT_PIECES && twin_create(&set->twins, header.id, &(*ret)->twin_fd) != ERR_OK)
+		(*ret)->twin_state = TWIN_STALE;
 	pthread_mutex_lock(&set->lock);
 	set->promised -= size;
 	if (err == ERR_OK) {
@@ -487,69 +490,23 @@ void segments_visit(struct segments *set, void (*each)(void *arg, const struct s
 	pthread_mutex_unlock(&set->lock);
 }
 
-enum err segments_entries(struct segments *set, struct segment *segment, struct segment_entry **ret, size_t *ret_count)
+static void remove_locked(struct segments *set, struct segment *segment)
 {
-	struct segment_trailer trailer;
-	bool in_memory;
-	uint32_t size;
-	enum err err;
-
-	pthread_mutex_lock(&set->lock);
-	/* Sealing sorts the entries in place. */
-	while (segment->state == SEGMENT_SEALING)
-		pthread_cond_wait(&set->changed, &set->lock);
-	in_memory = segment->state != SEGMENT_SEALED || segment->entries != NULL;
-	size = segment->size;
-	if (in_memory) {
-		*ret_count = segment->entry_count;
-		*ret = memory_copy(segment->entries, segment->entry_count * sizeof(**ret));
-	}
-	pthread_mutex_unlock(&set->lock);
-	if (in_memory)
-		return ERR_OK;
-	err = segment_read_footer(set->seam, segment->fd, size, segment->id, &set->secret, &trailer, ret);
-	if (err == ERR_OK)
-		*ret_count = trailer.count;
-	return err == ERR_FORMAT ? ERR_CORRUPT : err;
+	assert(segment->state == SEGMENT_SEALED);
+	set_row(set, segment->number, NULL);
+	if (segment->number < set->full)
+		set->full = segment->number;
+	/* Whoever still has it pinned and looks for its slots must find none: the row will be another's. */
+	atomic_store(&segment->number, INDEX_SEGMENTS);
+	set->files -= segment->size;
 }
 
-static bool ends_before(const struct segment *segment, uint64_t sequence)
+void segments_forget(struct segments *set, struct segment *segment)
 {
-	return segment->state == SEGMENT_SEALED && segment->entries == NULL &&
-	       segment->trailer.last_sequence <= sequence;
-}
-
-bool segments_begins_after(struct segments *set, struct segment *segment, uint64_t sequence)
-{
-	bool result;
-
 	pthread_mutex_lock(&set->lock);
-	result = segment->state == SEGMENT_SEALED && segment->entries == NULL &&
-		 segment->trailer.first_sequence > sequence;
+	remove_locked(set, segment);
 	pthread_mutex_unlock(&set->lock);
-	return result;
-}
-
-bool segments_ends_before(struct segments *set, struct segment *segment, uint64_t sequence)
-{
-	bool result;
-
-	pthread_mutex_lock(&set->lock);
-	result = ends_before(segment, sequence);
-	pthread_mutex_unlock(&set->lock);
-	return result;
-}
-
-bool segments_is_over(struct segments *set, struct segment *segment, uint64_t sequence, uint64_t expired_before)
-{
-	const struct segment_trailer *trailer = &segment->trailer;
-	bool result;
-
-	pthread_mutex_lock(&set->lock);
-	result = ends_before(segment, sequence) &&
-		 (trailer->count == 0 || (trailer->last_expiry != 0 && trailer->last_expiry < expired_before));
-	pthread_mutex_unlock(&set->lock);
-	return result;
+	segments_unpin(set, segment);
 }
 
 enum err segments_unlink(struct segments *set, struct segment *segment)
@@ -558,19 +515,16 @@ enum err segments_unlink(struct segments *set, struct segment *segment)
 	enum err err;
 
 	segment_path(set->dirs[segment->kind], segment->id, path);
-	err = seam_unlink_file(set->seam, path);
+	/* First: a twin alone means that the file was lost. */
+	err = segment->kind == SEGMENT_PIECES ? twin_remove(&set->twins, TWIN_PROPER, segment->id) : ERR_OK;
+	if (err == ERR_OK)
+		err = seam_unlink_file(set->seam, path);
 	if (err != ERR_OK) {
 		health_fail(set->health, "removing", segment->id, err);
 		return err;
 	}
 	pthread_mutex_lock(&set->lock);
-	assert(segment->state == SEGMENT_SEALED);
-	set_row(set, segment->number, NULL);
-	if (segment->number < set->full)
-		set->full = segment->number;
-	/* Whoever still has it pinned and looks for its slots must find none: the row will be another's. */
-	atomic_store(&segment->number, INDEX_SEGMENTS);
-	set->files -= segment->size;
+	remove_locked(set, segment);
 	set->unlinked++;
 	set->spare_refused = false;
 	pthread_cond_signal(&set->work);
@@ -683,6 +637,7 @@ void segments_seal(struct segments *set, struct segment *segment)
 	struct segment_trailer trailer;
 	enum err err;
 
+	segments_finish_twin(set, segment);
 	err = segment_write_footer(set->seam, segment, &set->secret, segment->tail, true, &trailer);
 	pthread_mutex_lock(&set->lock);
 	if (err == ERR_OK) {
@@ -702,9 +657,12 @@ void segments_seal(struct segments *set, struct segment *segment)
  * no longer holds, may end in a record that cannot be recognised any more, so there it goes to the end. */
 static uint32_t footer_place(const struct segment *segment, uint32_t footer)
 {
+	uint32_t end;
+
 	if (segment->size == segment->planned || segment->size == segment->tail + footer)
 		return segment->tail;
-	return (segment->size + RECORD_UNIT - 1) / RECORD_UNIT * RECORD_UNIT;
+	end = (segment->size + RECORD_UNIT - 1) / RECORD_UNIT * RECORD_UNIT;
+	return end > segment->tail ? end : segment->tail;
 }
 
 void segments_settle_found(struct segments *set, struct segment *segment)
@@ -720,6 +678,7 @@ void segments_settle_found(struct segments *set, struct segment *segment)
 		pthread_mutex_lock(&set->lock);
 		if (err == ERR_OK)
 			become_sealed(set, segment, at);
+		segment->twin_state = TWIN_STALE;
 		pthread_mutex_unlock(&set->lock);
 	}
 	segment->bytes.dead = segment->size - segment->bytes.live - segment->bytes.trash - segment->bytes.overhead;

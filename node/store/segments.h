@@ -15,6 +15,7 @@
 #include "node/store/index.h"
 #include "node/store/segment.h"
 #include "node/store/sequence.h"
+#include "node/store/twin.h"
 
 struct segments;
 
@@ -23,6 +24,7 @@ struct segments_config {
 	struct health *health;
 	struct sequence *sequence;
 	const char *dirs[SEGMENT_KINDS]; /* by kind; copied */
+	const struct twins *twins;	 /* copied */
 	struct store_id store;
 	struct record_secret secret;
 	uint32_t segment_size;
@@ -111,6 +113,16 @@ void segments_close_classes(struct segments *set, uint32_t before);
 /* Take a sealed segment out of the table and unlink its file, durably; readers keep it until they are done. A failure
  * turns the store read-only. */
 enum err segments_unlink(struct segments *set, struct segment *segment) WARN_UNUSED;
+/* Take one out of the table that has no file. */
+void segments_forget(struct segments *set, struct segment *segment);
+
+/* Tell the twins what settled since. From the committer's thread. */
+void segments_note_twins(struct segments *set);
+/* The same of one that is about to be sealed, durably. From the keeper's thread. */
+void segments_finish_twin(struct segments *set, struct segment *segment);
+/* TWIN_WHOLE too when it needs none: it is not sealed, or holds no pieces. */
+enum twin_state segments_twin_state(struct segments *set, struct segment *segment);
+void segments_twin_is_whole(struct segments *set, struct segment *segment);
 
 /*
  * Compaction's segment, the target. Copies are not mixed with uploads: they are old and live long, and uploads must not

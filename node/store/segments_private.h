@@ -5,6 +5,7 @@
 
 #include "node/store/index.h"
 #include "node/store/segments.h"
+#include "node/store/twin.h"
 
 #define CHUNK 1024
 #define CHUNKS (INDEX_SEGMENTS / CHUNK)
@@ -14,6 +15,7 @@ struct segments {
 	struct health *health;
 	struct sequence *sequence;
 	char *dirs[SEGMENT_KINDS];
+	struct twins twins;
 	struct store_id store;
 	struct record_secret secret;
 	uint32_t sizes[SEGMENT_KINDS]; /* of new segments */

@@ -96,7 +96,7 @@ static enum err check_vacant(const struct seam *seam, const char *path, const ch
 
 static enum err make_directories(const struct seam *seam, const char *path)
 {
-	static const char *const names[] = {"segments", "transfers", "index"};
+	static const char *const names[] = {"segments", "transfers", "index", "twins"};
 	char inner[SEGMENT_PATH];
 	enum err err = seam_make_directory(seam, path);
 
@@ -189,6 +189,11 @@ static void make_parts(struct store *store)
 
 	while (config.segment_size < SEGMENT_MOST && store->options.allocation / config.segment_size > SEGMENTS_MOST)
 		config.segment_size *= 2;
+	store->twins.seam = store->seam;
+	snprintf(store->twins.dir, sizeof(store->twins.dir), "%s/twins", store->dir);
+	store->twins.store = store->super.store;
+	store->twins.secret = store->secret;
+	config.twins = &store->twins;
 	config.dirs[SEGMENT_PIECES] = store->pieces_dir;
 	config.dirs[SEGMENT_TRANSFERS] = store->transfers_dir;
 	store->segments = segments_new(&config);
@@ -221,13 +226,15 @@ static enum err sync_directories(struct store *store, const char *dir)
 	return err;
 }
 
-/* All in it can be made anew, so an owner may have deleted it. Without it a store works, but starts slowly. */
-static void make_index_directory(const struct store *store)
+/* All in them can be made anew, so an owner may have deleted them. Without them a store works, but starts slowly, and
+ * cannot tell what was in a file that is gone. */
+static void make_spare_directories(const struct store *store)
 {
 	char path[SEGMENT_PATH];
 
 	snprintf(path, sizeof(path), "%s/index", store->dir);
 	(void)!seam_make_directory(store->seam, path);
+	(void)!seam_make_directory(store->seam, store->twins.dir);
 }
 
 /* What was found must be on stable storage before anything is built on it, and SUPER must say that we are at it. */
@@ -244,11 +251,54 @@ static void settle_recovery(struct store *store, const char *dir, bool clean)
 	recovery_seal(store);
 }
 
+/* From the committer's thread. */
+static void after_group(void *arg)
+{
+	const struct store *store = arg;
+
+	segments_note_twins(store->segments);
+}
+
+static void start_parts(struct store *store, const char *dir, const struct recovery_found *found)
+{
+	store->short_start = found->newest >= 0;
+	store->gone_files = found->gone_files;
+	store->gone_pieces = found->gone_pieces;
+	store->checkpointer = checkpointer_new(store, found);
+	store->committer = committer_start(store->seam, &store->health, after_group, store);
+	store->keeper = keeper_start(store->segments);
+	store->collector = collect_new(store);
+	store->log = transfer_log_start(store);
+	store->scrub = scrub_new(store);
+	home_keep(store, dir);
+	store->options.owner = NULL;
+	if (!store->options.no_upkeep)
+		upkeep_start(store->upkeep);
+}
+
+/* Fill the index from the files, and say on disk what was found. */
+static enum err recover(struct store *store, const char *dir, struct recovery_found *found, char why[STORE_MESSAGE])
+{
+	bool clean = store->super.clean;
+	enum err err = recovery_read(store, clean, found, why);
+
+	if (err != ERR_OK)
+		return err;
+	if (found->last_sequence + 1 > store->super.sequence && !planted(SEQUENCE_REUSED))
+		store->super.sequence = found->last_sequence + 1;
+	sequence_set_next(&store->sequence, store->super.sequence);
+	settle_recovery(store, dir, clean);
+	err = damage_load(store);
+	if (err != ERR_OK)
+		return fail(err, why, "%.180s/DAMAGE cannot be read: %s", store->dir, err_text(err));
+	recovery_list(store, found);
+	return ERR_OK;
+}
+
 static enum err open_parts(struct store *store, const char *dir, char why[STORE_MESSAGE])
 {
 	struct recovery_found found;
 	enum err err = lock_store(store, dir, why);
-	bool clean;
 
 	if (err == ERR_OK)
 		err = load_super(store, why);
@@ -258,32 +308,12 @@ static enum err open_parts(struct store *store, const char *dir, char why[STORE_
 		return err;
 	home_note_place(store);
 	make_parts(store);
-	make_index_directory(store);
-	clean = store->super.clean;
-	err = recovery_read(store, clean, &found, why);
-	if (err != ERR_OK)
-		return err;
-	if (found.last_sequence + 1 > store->super.sequence && !planted(SEQUENCE_REUSED))
-		store->super.sequence = found.last_sequence + 1;
-	sequence_set_next(&store->sequence, store->super.sequence);
-	settle_recovery(store, dir, clean);
-	err = damage_load(store);
-	if (err != ERR_OK)
-		return fail(err, why, "%.180s/DAMAGE cannot be read: %s", store->dir, err_text(err));
-	store->short_start = found.newest >= 0;
-	store->gone_files = found.gone_files;
-	store->gone_pieces = found.gone_pieces;
-	store->checkpointer = checkpointer_new(store, &found);
-	store->committer = committer_start(store->seam, &store->health);
-	store->keeper = keeper_start(store->segments);
-	store->collector = collect_new(store);
-	store->log = transfer_log_start(store);
-	store->scrub = scrub_new(store);
-	home_keep(store, dir);
-	store->options.owner = NULL;
-	if (!store->options.no_upkeep)
-		upkeep_start(store->upkeep);
-	return ERR_OK;
+	make_spare_directories(store);
+	err = recover(store, dir, &found, why);
+	if (err == ERR_OK)
+		start_parts(store, dir, &found);
+	recovery_found_free(store, &found);
+	return err;
 }
 
 static void free_store(struct store *store)

@@ -152,8 +152,8 @@ struct store_damage {
 	uint64_t bytes;	 /* of their payload */
 	uint64_t untold; /* of them: not acknowledged by their satellite */
 	uint64_t found;	 /* since the store was opened */
-	/* Files that the last stop left and that were not there at the opening, and pieces in them. The next checkpoint
-	 * forgets them. */
+	/* Files that the last stop left and that this opening was the first to miss, and pieces in them, so far as is
+	 * known. Those that are known by name are among the damaged. */
 	uint64_t gone_files, gone_pieces;
 };
 void store_damage(struct store *store, struct store_damage *ret);

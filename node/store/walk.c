@@ -77,6 +77,12 @@ static bool record_holds(struct window *w, uint32_t at)
 	return w->record.type != RECORD_PIECE || payload_holds(w, at);
 }
 
+static void add_torn(struct walk *walk, const struct segment_entry *entry)
+{
+	walk->pieces = memory_grow(walk->pieces, &walk->piece_room, walk->piece_count + 1, sizeof(*walk->pieces));
+	walk->pieces[walk->piece_count++] = *entry;
+}
+
 static void note(struct window *w, uint32_t at)
 {
 	struct segment_entry entry;
@@ -85,12 +91,15 @@ static void note(struct window *w, uint32_t at)
 		return;
 	if (w->record.sequence > w->walk->last_sequence)
 		w->walk->last_sequence = w->record.sequence;
-	if (!record_holds(w, at)) {
-		w->walk->torn++;
+	entry = segment_entry_of(&w->record, at);
+	if (record_holds(w, at)) {
+		entry = segment_entry_of(&w->record, at);
+		segment_add_entry(w->segment, &entry);
 		return;
 	}
-	entry = segment_entry_of(&w->record, at);
-	segment_add_entry(w->segment, &entry);
+	w->walk->torn++;
+	if (entry.type == RECORD_PIECE)
+		add_torn(w->walk, &entry);
 }
 
 static bool all_zero(const uint8_t *bytes)

@@ -13,6 +13,9 @@
 struct walk {
 	uint64_t last_sequence; /* highest of any record, whole or torn */
 	uint32_t torn;		/* records whose body or payload does not hold */
+	struct segment_entry *pieces; /* … of these are pieces, not noted; the caller frees them */
+	size_t piece_count;
+	size_t piece_room;
 	uint32_t unreadable;	/* 4 KiB blocks that could not be read */
 	bool blank;		/* nothing but zeros */
 };

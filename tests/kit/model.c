@@ -376,7 +376,12 @@ static bool check_sums(struct model *model, size_t count, const struct measured 
 static bool check(struct model *models, size_t count, struct store *store, const bool *transfers)
 {
 	struct measured before, after;
+	struct store_damage damage;
 
+	/* Nobody takes files away here: it would be a false alarm. */
+	store_damage(store, &damage);
+	if (damage.gone_files > 0)
+		return flawed(models, "%llu files are said to be gone", (unsigned long long)damage.gone_files);
 	if (!measure(models, store, &before))
 		return false;
 	for (size_t i = 0; i < count * WORKLOAD_KEYS; i++) {

@@ -4,6 +4,7 @@
  * that nobody put, none whose deletion was acknowledged, and the sums add up. Of ten images one loses power again while
  * it recovers, some once more right afterwards (recovery finds the same again), and some go on working.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,6 +70,7 @@ static void cut_again(struct cut *cut, enum fault_keep keep, uint64_t seed)
 static bool open_and_check(struct power *p, struct cut *cut)
 {
 	enum err err = play_open(&cut->play);
+	struct store_damage damage;
 
 	/* Making the store was cut off: making it again must do. */
 	if (err != ERR_OK && !p->made) {
@@ -78,6 +80,12 @@ static bool open_and_check(struct power *p, struct cut *cut)
 	}
 	if (err != ERR_OK) {
 		snprintf(cut->model.flaw, sizeof(cut->model.flaw), "does not open: %.180s", cut->play.why);
+		return false;
+	}
+	store_damage(cut->play.store, &damage);
+	if (damage.pieces > 0) {
+		snprintf(cut->model.flaw, sizeof(cut->model.flaw), "%" PRIu64 " pieces are said to be damaged",
+			 damage.pieces);
 		return false;
 	}
 	return model_check(&cut->model, cut->play.store, cut->transfers);

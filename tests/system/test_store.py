@@ -66,7 +66,7 @@ def test_damage_is_told_and_nothing_else_is_hurt(net):
     wait_until("the satellite knows", lambda: status(net)["lost_pieces"] == 1)
     wait_until("the node knows that it does", lambda: node.json("status")["damage"]["untold"] == 0)
     damage = node.json("status")["damage"]
-    assert damage == {"pieces": 1, "bytes": size, "untold": 0}
+    assert damage == {"pieces": 1, "bytes": size, "untold": 0, "gone_files": 0, "gone_pieces": 0}
     assert "1 pieces damaged on disk" in node.command("status")
     wait_until("the log says so", lambda: "event=pieces_damaged found=1" in node.log())
     wait_until("the log says so", lambda: "event=losses_told" in node.log())
@@ -139,7 +139,7 @@ def test_stats_compact_and_rebuild(net, tmp_path):
         net.access.run("rm", f"granary://bucket/{i}")
     wait_until("they are deleted", lambda: store(node, "stats")["space"]["pieces"] == 1)
     running = store(node, "stats")
-    assert running["damage"] == {"pieces": 0, "bytes": 0, "untold": 0}
+    assert running["damage"] == {"pieces": 0, "bytes": 0, "untold": 0, "gone_files": 0, "gone_pieces": 0}
     assert running["scrub"]["period"] == 30 * 86400
     text = run("granary-node", "store", "stats", "--dir", node.dir)
     assert "deleted or superseded" in text and "scrubbing" in text

@@ -1,4 +1,4 @@
-/* DIR/store.id: read as written and not otherwise, who may open a store, and what is missed in it. */
+/* DIR/store.id: read as written and not otherwise, who may open a store. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 #include "common/memory.h"
 #include "node/store/home.h"
 #include "tests/kit/fault.h"
-#include "tests/kit/pieces.h"
 
 #define ALLOCATION (64ull << 20)
 
@@ -126,75 +125,12 @@ static void test_failures(void **state)
 	}
 }
 
-struct lister {
-	char paths[16][64];
-	size_t count;
-};
-
-static void list(void *arg, const char *path, uint64_t size)
-{
-	struct lister *lister = arg;
-
-	(void)size;
-	if (strstr(path, "/segments/") != NULL && lister->count < 16)
-		snprintf(lister->paths[lister->count++], 64, "%s", path);
-}
-
-static struct store *open_store(struct fault *fault)
-{
-	const struct store_options options = {.allocation = ALLOCATION, .no_upkeep = true};
-	char why[STORE_MESSAGE];
-	struct store *store;
-
-	assert_int_equal(store_open("/", &options, fault_seam(fault), &store, why), ERR_OK);
-	return store;
-}
-
-/* Files that are taken away while the store is closed are told of, but only when a stop can have left them. */
-static void test_files_gone(void **state)
-{
-	static const struct {
-		bool clean;
-		bool taken;
-		uint64_t pieces;
-	} cases[] = {{true, true, 2}, {true, false, 0}, {false, true, 0}};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct fixture *f = *state;
-		struct fault *fault = fault_image(f->fault, FAULT_ALL, 0), *disk;
-		struct store *store = open_store(fault);
-		struct lister lister = {.count = 0};
-		struct store_damage damage;
-
-		for (uint32_t piece = 0; piece < 3; piece++)
-			assert_int_equal(pieces_put(store, piece, 1, 1000, 0), ERR_OK);
-		assert_int_equal(pieces_delete(store, 1), ERR_OK);
-		if (cases[i].clean)
-			store_close(store);
-		disk = fault_image(fault, FAULT_ALL, 0);
-		if (!cases[i].clean)
-			store_close(store);
-		fault_free(fault);
-		fault_files(disk, list, &lister);
-		assert_true(lister.count > 0);
-		for (size_t k = 0; k < lister.count && cases[i].taken; k++)
-			assert_int_equal(seam_unlink_file(fault_seam(disk), lister.paths[k]), ERR_OK);
-		store = open_store(disk);
-		store_damage(store, &damage);
-		assert_int_equal(damage.gone_pieces, cases[i].pieces);
-		assert_int_equal(damage.gone_files, cases[i].pieces > 0);
-		store_close(store);
-		fault_free(disk);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_owner, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_files_gone, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
