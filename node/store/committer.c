@@ -1,4 +1,5 @@
-/* One thread, two queues: what somebody waits for, and what can go along. */
+/* Two threads. One takes from two queues, what somebody waits for and what can go along, and makes it durable. The
+ * other settles. */
 #include "node/store/committer.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/store/gather.h"
 #include "node/store/planted.h"
 
 #define LAZY_NANOSECONDS 500000000ull
@@ -20,16 +22,22 @@ struct committer {
 	struct health *health;
 	void (*after)(void *arg);
 	void *arg;
-	pthread_t thread;
+	pthread_t syncer;
+	pthread_t settler;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	pthread_cond_t wake; /* of the syncer */
+	pthread_cond_t synced;
 	pthread_cond_t flushed;
 	struct queue prompt;
 	struct queue lazy;
-	uint64_t lazy_since; /* monotonic, when the oldest lazy commit came */
+	struct queue answers; /* synced, or failed; to be settled */
+	uint64_t lazy_since;  /* monotonic, when the oldest lazy commit came */
 	uint64_t group;
 	uint64_t flushes; /* barriers that somebody waits for */
+	bool settling;
 	bool stopping;
+	bool stopped; /* the syncer is */
+	struct gather gather; /* the syncer's */
 };
 
 static void queue_init(struct queue *queue)
@@ -79,21 +87,34 @@ static enum err sync_group(struct committer *committer, const struct queue *grou
 	return ERR_OK;
 }
 
+/* Write what is to be written, and sync. */
+static enum err make_durable(struct committer *committer, const struct queue *group)
+{
+	enum err err;
+
+	/* A write failed elsewhere: nothing is promised any more, not even what would still sync. */
+	if (health_failed(committer->health))
+		return ERR_READ_ONLY;
+	err = gather_write(&committer->gather, committer->seam, committer->health, group->first);
+	if (err == ERR_OK && !planted(ACKNOWLEDGE_FIRST))
+		err = sync_group(committer, group);
+	return err;
+}
+
 static void commit_group(struct committer *committer, struct queue *group)
 {
-	/* A write failed elsewhere: nothing is promised any more, not even what would still sync. */
-	bool early = planted(ACKNOWLEDGE_FIRST);
-	enum err err = health_failed(committer->health) ? ERR_READ_ONLY : early ? ERR_OK : sync_group(committer, group);
 	struct segment *first = group->first->segment;
-	struct commit *commit = group->first;
+	enum err err = make_durable(committer, group);
 
-	while (commit != NULL) {
-		struct commit *next = commit->next;
-
-		commit->settle(commit, commit->err != ERR_OK ? commit->err : err);
-		commit = next;
+	for (struct commit *commit = group->first; commit != NULL; commit = commit->next) {
+		if (commit->err == ERR_OK)
+			commit->err = err;
 	}
-	if (early && first != NULL)
+	pthread_mutex_lock(&committer->lock);
+	queue_move(&committer->answers, group);
+	pthread_cond_signal(&committer->synced);
+	pthread_mutex_unlock(&committer->lock);
+	if (planted(ACKNOWLEDGE_FIRST) && first != NULL)
 		(void)!seam_sync_file(committer->seam, first->fd);
 }
 
@@ -114,14 +135,20 @@ static void wait_for_work(struct committer *committer)
 		pthread_cond_wait(&committer->wake, &committer->lock);
 }
 
-static void *run(void *arg)
+/* Whether there may be work: what is settled may add commits, even while stopping. */
+static bool may_come(const struct committer *committer)
+{
+	return !committer->stopping || committer->settling || committer->answers.first != NULL;
+}
+
+static void *run_syncer(void *arg)
 {
 	struct committer *committer = arg;
 	struct queue group;
 
 	pthread_mutex_lock(&committer->lock);
 	for (;;) {
-		while (committer->prompt.first == NULL && !lazy_due(committer) && !committer->stopping)
+		while (committer->prompt.first == NULL && !lazy_due(committer) && may_come(committer))
 			wait_for_work(committer);
 		queue_init(&group);
 		if (lazy_due(committer))
@@ -131,9 +158,46 @@ static void *run(void *arg)
 			break;
 		pthread_mutex_unlock(&committer->lock);
 		commit_group(committer, &group);
+		pthread_mutex_lock(&committer->lock);
+	}
+	committer->stopped = true;
+	pthread_cond_signal(&committer->synced);
+	pthread_mutex_unlock(&committer->lock);
+	return NULL;
+}
+
+static void settle_all(struct commit *commit)
+{
+	while (commit != NULL) {
+		struct commit *next = commit->next;
+
+		commit->settle(commit, commit->err);
+		commit = next;
+	}
+}
+
+static void *run_settler(void *arg)
+{
+	struct committer *committer = arg;
+	struct queue group;
+
+	pthread_mutex_lock(&committer->lock);
+	for (;;) {
+		while (committer->answers.first == NULL && !committer->stopped)
+			pthread_cond_wait(&committer->synced, &committer->lock);
+		if (committer->answers.first == NULL)
+			break;
+		queue_init(&group);
+		queue_move(&group, &committer->answers);
+		committer->settling = true;
+		pthread_mutex_unlock(&committer->lock);
+		settle_all(group.first);
 		if (committer->after != NULL)
 			committer->after(committer->arg);
 		pthread_mutex_lock(&committer->lock);
+		committer->settling = false;
+		if (committer->stopping)
+			pthread_cond_signal(&committer->wake);
 	}
 	pthread_mutex_unlock(&committer->lock);
 	return NULL;
@@ -150,13 +214,16 @@ struct committer *committer_start(const struct seam *seam, struct health *health
 	committer->arg = arg;
 	queue_init(&committer->prompt);
 	queue_init(&committer->lazy);
+	queue_init(&committer->answers);
 	pthread_mutex_init(&committer->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&committer->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
+	pthread_cond_init(&committer->synced, NULL);
 	pthread_cond_init(&committer->flushed, NULL);
-	if (pthread_create(&committer->thread, NULL, run, committer) != 0)
+	if (pthread_create(&committer->syncer, NULL, run_syncer, committer) != 0 ||
+	    pthread_create(&committer->settler, NULL, run_settler, committer) != 0)
 		abort();
 	return committer;
 }
@@ -169,10 +236,13 @@ void committer_stop(struct committer *committer)
 	committer->stopping = true;
 	pthread_cond_signal(&committer->wake);
 	pthread_mutex_unlock(&committer->lock);
-	pthread_join(committer->thread, NULL);
+	pthread_join(committer->syncer, NULL);
+	pthread_join(committer->settler, NULL);
 	pthread_cond_destroy(&committer->flushed);
+	pthread_cond_destroy(&committer->synced);
 	pthread_cond_destroy(&committer->wake);
 	pthread_mutex_destroy(&committer->lock);
+	gather_free(&committer->gather);
 	free(committer);
 }
 

@@ -1,11 +1,12 @@
 /*
- * Group commit: one thread that makes what is written durable, and answers.
+ * Group commit: what is written is made durable, then answered.
  *
- * Whoever has written a record adds a commit. The committer takes all there are, syncs each segment among them once,
- * then settles each commit in the order in which it was added; meanwhile the next group gathers. There is no timer:
- * a lone writer waits for one sync, a hundred writers share one. Commits that are in no hurry (transfers of reads,
- * which must not cost a sync each) go along with the next group, and make one of their own only once the oldest has
- * waited half a second.
+ * Whoever has written a record, or has a small one ready to be written, adds a commit. The committer takes all there
+ * are, writes the small ones, syncs each segment among them once, then settles each commit in the order in which it was
+ * added. Meanwhile the next group gathers; it is synced while this one is settled, so that the disk does not wait for
+ * the processor. There is no timer: a lone writer waits for one sync, a hundred writers share one. Commits that are in
+ * no hurry (transfers of reads, which must not cost a sync each) go along with the next group, and make one of their
+ * own only once the oldest has waited half a second.
  */
 #ifndef GRANARY_NODE_STORE_COMMITTER_H
 #define GRANARY_NODE_STORE_COMMITTER_H
@@ -17,8 +18,10 @@
 struct commit {
 	struct commit *next;
 	struct segment *segment; /* to be synced; NULL when there is nothing */
-	enum err err;		 /* not ERR_OK: failed already, only to be answered in turn */
-	/* Called from the committer's thread, the commit is the callee's again. */
+	struct bytes record;	 /* to be written into it before, at `offset`; empty: it is written */
+	uint32_t offset;
+	enum err err; /* not ERR_OK: failed already, only to be answered in turn */
+	/* Called from the committer's thread, one after the other; the commit is the callee's again. */
 	void (*settle)(struct commit *commit, enum err err);
 };
 

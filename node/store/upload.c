@@ -1,9 +1,10 @@
 /*
  * Putting a piece. Room is reserved before the first byte, so a full disk is a clean refusal.
  *
- * The first RECORD_SMALL bytes are collected. A piece that ends there is written with its head in one call. A larger
- * one gets an uncommitted core and what was collected when the next block comes, then each block as it comes, and at
- * the end the complete head over the core. The committer syncs, and only then does the index know the piece.
+ * The first RECORD_SMALL bytes are collected, behind room for their head. A piece that ends there is written in one
+ * call, and when it is very small, by the committer in one call with its neighbours. A larger one gets an uncommitted
+ * core and what was collected when the next block comes, then each block as it comes, and at the end the complete head
+ * over the core. The committer syncs, and only then does the index know the piece.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -13,7 +14,11 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/store/engine.h"
+#include "node/store/gather.h"
 #include "node/store/planted.h"
+
+/* Of all pieces that are small: a head for more blocks than they have would not fit in front of them. */
+#define SMALL_HEAD 576
 
 struct store_upload {
 	struct commit commit;
@@ -24,15 +29,17 @@ struct store_upload {
 	bool claimed;
 	struct extent extent;
 	struct record record;
-	struct tree tree;
 	uint32_t limit;
-	uint8_t *buffer; /* room for the first RECORD_SMALL bytes, or the limit if that is less; NULL once written */
-	uint32_t buffered;
+	uint32_t size; /* bytes that came; their blocks are in the record */
+	/* SMALL_HEAD bytes, then room for the first RECORD_SMALL, or the limit if that is less, and for the padding.
+	 * NULL while nothing came, and once it is written. */
+	uint8_t *buffer;
 	bool on_disk; /* a core stands at the extent's start */
 	void (*done)(void *arg, enum err err);
 	void *arg;
 };
 
+static_assert(SMALL_HEAD % RECORD_UNIT == 0, "heads are whole units");
 static_assert(offsetof(struct store_upload, commit) == 0, "a commit is cast to the upload that holds it");
 
 static const uint8_t zeros[RECORD_HEAD_MAX];
@@ -93,12 +100,11 @@ enum err store_put_begin(struct store *store, uint16_t satellite, const struct a
 	upload->record.created = clock_wall();
 	upload->record.expires = allocation->pieceExpires;
 	store_deal_of(allocation, signature, allocation_hash, &upload->record.deal);
-	tree_init(&upload->tree);
 	*ret = upload;
 	return ERR_OK;
 }
 
-/* Write the uncommitted core, what was collected and this block. */
+/* Write the uncommitted core, what was collected (a block at least) and this block. */
 static enum err start_writing(struct store_upload *upload, const void *data, size_t len)
 {
 	struct record_place place = place_of(upload);
@@ -106,7 +112,7 @@ static enum err start_writing(struct store_upload *upload, const void *data, siz
 	struct iovec parts[] = {
 		{core, sizeof(core)},
 		{(void *)(uintptr_t)zeros, upload->record.head - sizeof(core)},
-		{upload->buffer, upload->buffered},
+		{upload->buffer + SMALL_HEAD, upload->size},
 		{(void *)(uintptr_t)data, len},
 	};
 	enum err err;
@@ -119,23 +125,24 @@ static enum err start_writing(struct store_upload *upload, const void *data, siz
 	return err;
 }
 
-static void collect(struct store_upload *upload, const void *data, size_t len)
+/* The buffer, made when it is first asked for. */
+static uint8_t *payload_of(struct store_upload *upload)
 {
-	if (upload->buffer == NULL) {
-		upload->buffer = malloc(upload->limit < RECORD_SMALL ? upload->limit : RECORD_SMALL);
-		if (upload->buffer == NULL)
-			abort();
-	}
-	memcpy(upload->buffer + upload->buffered, data, len);
-	upload->buffered += (uint32_t)len;
+	uint32_t most = upload->limit < RECORD_SMALL ? upload->limit : RECORD_SMALL;
+
+	if (upload->buffer == NULL)
+		upload->buffer = malloc(record_extent(SMALL_HEAD, most));
+	if (upload->buffer == NULL)
+		abort();
+	return upload->buffer + SMALL_HEAD;
 }
 
 enum err store_put_block(struct store_upload *upload, const void *data, size_t len)
 {
 	struct store *store = upload->store;
-	uint64_t at = upload->tree.size;
-	struct bytes32 hash;
-	enum err err;
+	struct record *record = &upload->record;
+	uint32_t at = upload->size, block = at / TREE_BLOCK;
+	enum err err = ERR_OK;
 
 	upkeep_note_customer(store->upkeep);
 	if (health_failed(&store->health))
@@ -144,22 +151,16 @@ enum err store_put_block(struct store_upload *upload, const void *data, size_t l
 		return ERR_RANGE;
 	if (at + len > upload->limit)
 		return ERR_LIMIT;
-	tree_block_hash(data, len, &hash);
-	upload->record.blocks[upload->tree.count] = hash;
-	upload->record.checksums[upload->tree.count] =
-		record_checksum(&upload->record.piece, upload->tree.count, data, len);
-	err = tree_add_hash(&upload->tree, &hash, len);
-	if (err != ERR_OK)
-		return err;
-	if (!upload->on_disk && at + len <= RECORD_SMALL) {
-		collect(upload, data, len);
-		return ERR_OK;
-	}
-	if (!upload->on_disk)
+	tree_block_hash(data, len, &record->blocks[block]);
+	record->checksums[block] = record_checksum(&record->piece, block, data, len);
+	if (!upload->on_disk && at + len <= RECORD_SMALL)
+		memcpy(payload_of(upload) + at, data, len);
+	else if (!upload->on_disk)
 		err = start_writing(upload, data, len);
 	else
 		err = seam_write_full(store->seam, upload->extent.segment->fd, data, len,
-				      upload->extent.offset + upload->record.head + at);
+				      (uint64_t)upload->extent.offset + record->head + at);
+	upload->size += (uint32_t)len;
 	if (err != ERR_OK) {
 		health_fail(&store->health, "writing", upload->extent.segment->id, err);
 		return ERR_READ_ONLY;
@@ -169,8 +170,15 @@ enum err store_put_block(struct store_upload *upload, const void *data, size_t l
 
 void store_put_root(const struct store_upload *upload, struct bytes32 *ret_root, uint64_t *ret_size)
 {
-	tree_final(&upload->tree, ret_root);
-	*ret_size = upload->tree.size;
+	struct bytes32 empty;
+
+	*ret_size = upload->size;
+	if (upload->size > 0) {
+		tree_root(upload->record.blocks, upload->size, ret_root);
+		return;
+	}
+	tree_block_hash(NULL, 0, &empty);
+	tree_root(&empty, 0, ret_root);
 }
 
 /* Give the extent back, once nothing there looks like a record any more. */
@@ -204,17 +212,40 @@ void store_put_abort(struct store_upload *upload)
 	free_upload(upload);
 }
 
-/* The complete head; for a small piece the payload with it. */
+/* A small record as it will stand on the disk: the head in front of the payload, zeros behind it. */
+static struct bytes assemble(struct store_upload *upload)
+{
+	struct record_place place = place_of(upload);
+	struct record *record = &upload->record;
+	uint8_t *payload = payload_of(upload), *start = payload - record->head;
+	size_t padding = record->extent - record->head - record->size;
+
+	assert(record->head <= SMALL_HEAD);
+	record_encode(record, &upload->store->secret, &place, start);
+	memset(payload + record->size, 0, padding);
+	return bytes_of(start, record->extent);
+}
+
+/* The complete head; a small piece as a whole, by the committer if that is better. */
 static enum err write_record(struct store_upload *upload)
 {
 	struct record_place place = place_of(upload);
 	uint8_t head[RECORD_HEAD_MAX];
-	struct iovec parts[] = {{head, upload->record.head}, {upload->buffer, upload->buffered}};
+	struct bytes record;
 	enum err err;
 
-	record_encode(&upload->record, &upload->store->secret, &place, head);
-	err = seam_write_parts(upload->store->seam, upload->extent.segment->fd, parts,
-			       upload->on_disk || upload->buffered == 0 ? 1 : 2, place.offset);
+	if (upload->on_disk) {
+		record_encode(&upload->record, &upload->store->secret, &place, head);
+		record = bytes_of(head, upload->record.head);
+	} else {
+		record = assemble(upload);
+	}
+	if (!upload->on_disk && record.len <= GATHER_MOST) {
+		upload->commit.record = record;
+		upload->commit.offset = place.offset;
+		return ERR_OK;
+	}
+	err = seam_write_full(upload->store->seam, upload->extent.segment->fd, record.data, record.len, place.offset);
 	if (err == ERR_OK)
 		return ERR_OK;
 	health_fail(&upload->store->health, "writing", place.segment, err);
@@ -256,14 +287,14 @@ static void complete_record(struct store_upload *upload, uint64_t stored_at)
 {
 	struct record *record = &upload->record;
 
-	record->size = (uint32_t)upload->tree.size;
+	record->size = upload->size;
 	record->stored_at = stored_at;
-	tree_final(&upload->tree, &record->root);
-	if (upload->tree.count == 0) {
+	if (upload->size == 0) {
 		/* The empty piece: one block of nothing. */
 		tree_block_hash(NULL, 0, &record->blocks[0]);
 		record->checksums[0] = record_checksum(&record->piece, 0, NULL, 0);
 	}
+	tree_root(record->blocks, record->size, &record->root);
 	if (!upload->on_disk)
 		record->head = record_head_of_piece(tree_blocks(record->size));
 	record->extent = record_extent(record->head, record->size);
