@@ -36,6 +36,7 @@ int commands_payout_close(struct options *options);
 int commands_payout_export(struct options *options); /* books_commands.c */
 int commands_payout_record(struct options *options);
 int commands_payout_adjust(struct options *options);
+int commands_simulate(struct options *options); /* simulate_command.c */
 int commands_standing(struct options *options);
 int commands_ledger_show(struct options *options); /* ledger_command.c */
 int commands_ledger_check(struct options *options);

@@ -13,6 +13,7 @@
 #include "common/options.h"
 #include "common/serving.h"
 #include "satellite/commands.h"
+#include "satellite/simulate_options.h"
 
 static const struct option_spec option_table[] = {
 	{.name = "dir", .letter = 'd', .type = OPTION_PATH, .value = "DIR", .help = "The satellite's directory."},
@@ -304,6 +305,7 @@ static const struct option_spec option_table[] = {
 	 .fallback = "7d",
 	 .help = "How long ago pieces went to the trash, at most.",
 	 .command_only = true},
+	SIMULATE_OPTION_ROWS,
 	{.name = "state",
 	 .type = OPTION_CHOICE,
 	 .choices = "disqualified|exiting|exited",
@@ -374,6 +376,14 @@ static const struct command command_table[] = {
 	{"payout adjust", "", "Give a node a bonus or a correction, or take off what it was overpaid.",
 	 "Part of the month --period, which is the current one unless given, and must not be closed.",
 	 "dir node period kind amount concerns note", 0, 0, commands_payout_adjust},
+	{"simulate", "", "Simulate how a network of nodes that fail keeps its segments.",
+	 "The rules are the satellite's own: how nodes are chosen, when a segment is repaired, with how many "
+	 "pieces, and which first. Virtual are the nodes, the segments and the time. Without options, a million "
+	 "segments are on 10,000 drives of which five fail each day, for ten years; that takes less than a minute "
+	 "and 320 MB of memory, four bytes for each piece. Beside what was simulated stands what it should come to "
+	 "on paper. When no segment was lost, the chance of loss is the largest that the run does not contradict "
+	 "(in 95 of 100 cases). A stored byte is a byte of customers' data, before it becomes pieces.",
+	 "json " SIMULATE_OPTIONS, 0, 0, commands_simulate},
 	{"standing", "", "Note that a node is disqualified, or leaves.",
 	 "What is held back of a disqualified node's pay is forfeited when the month is closed, that of one that has "
 	 "exited is paid out. Each can be noted once and not taken back.",
