@@ -336,7 +336,7 @@ struct msg_ask_standing {
 	uint64_t after;
 };
 
-/* Scores are in millionths. In parts when there are many notices; all but the notices is the same in each. */
+/* Scores are in millionths. Unless it is the last there are more notices, to be asked for. */
 struct msg_standing {
 	uint8_t state;	     /* 1 good, 2 vetting, 3 suspended, 4 offline, 5 disqualified, 6 exiting, 7 exited */
 	uint64_t since;	     /* Unix seconds */

@@ -15,6 +15,7 @@
 	"listen external http test-network chain-id contract redundancy price-storage price-egress "         \
 	"price-audit price-repair surge charge-storage charge-egress held held-release minimum-payout "      \
 	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
+	"audit-vetting audit-extra audit-chained audit-tries audit-retry audit-keep reputation "             \
 	"audit-samples audit-timeout audit-threads roles collect-interval threads requests " SERVING_OPTIONS \
 	" log-level"
 
@@ -24,10 +25,10 @@ int commands_id(struct options *options);
 int commands_status(struct options *options);
 int commands_grant(struct options *options);
 int commands_nodes(struct options *options);
-int commands_clients(struct options *options);	      /* customer_commands.c */
-int commands_quota(struct options *options);	      /* customer_commands.c */
-int commands_audit(struct options *options);	      /* audit_command.c */
-int commands_collect(struct options *options);	      /* collect_command.c */
+int commands_clients(struct options *options); /* customer_commands.c */
+int commands_quota(struct options *options);   /* customer_commands.c */
+int commands_audit(struct options *options);   /* audit_command.c */
+int commands_collect(struct options *options); /* collect_command.c */
 int commands_collections(struct options *options);
 int commands_restore(struct options *options);
 int commands_tally(struct options *options);	      /* tallies.c */

@@ -10,12 +10,14 @@
 #include "satellite/collector.h"
 #include "satellite/commands.h"
 #include "satellite/deleter.h"
+#include "satellite/presence.h"
 #include "satellite/pricing.h"
 #include "satellite/server.h"
 #include "satellite/usages.h"
 
 #define TELLERS 4		       /* threads that tell nodes what to delete */
-#define PATROLS_MAX (3 + TELLERS + 64) /* the deleter, its tellers, days, the collector, and the most auditors */
+/* the deleter, its tellers, days, the collector, presence, and the most auditors */
+#define PATROLS_MAX (4 + TELLERS + 64)
 
 struct daemon {
 	struct options *options;
@@ -105,6 +107,7 @@ static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 		{"teller", deleter_tell, ROLE_UPKEEP, TELLERS},
 		{"days", usages_walk, ROLE_UPKEEP, 1},
 		{"collector", collector_walk, ROLE_UPKEEP, 1},
+		{"presence", presence_walk, ROLE_AUDIT, 1},
 		{"auditor", auditor_walk, ROLE_AUDIT, daemon->settings.audit_threads},
 	};
 	char message[DATABASE_MESSAGE] = "";

@@ -6,6 +6,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "payments/rules.h"
+#include "satellite/audits.h"
+#include "satellite/reputations.h"
 #include "satellite/storage.h"
 
 struct report {
@@ -15,6 +17,7 @@ struct report {
 	uint64_t at; /* when its pieces stop earning */
 	uint64_t now;
 	uint64_t news; /* pieces that were not known to be lost */
+	struct state_change change;
 };
 
 static enum err check(struct report *report)
@@ -85,6 +88,19 @@ static enum err keep(struct database *db, const struct report *report)
 	return query_run(q);
 }
 
+/* Honest words cost a node less than silence would, as long as they are few. */
+static enum err weigh(struct database *db, struct report *report)
+{
+	const struct sighting sighting = {&report->work->desk->settings->reputation, &report->loss.node, report->now,
+					  NULL};
+	uint64_t pieces, bytes;
+	enum err err = audits_holdings(db, &report->loss.node, &pieces, &bytes);
+
+	return err == ERR_OK ? reputations_note_losses(db, &sighting, report->news, pieces + report->news,
+						       &report->change)
+			     : err;
+}
+
 static enum err record(struct database *db, void *arg)
 {
 	struct report *report = arg;
@@ -100,7 +116,10 @@ static enum err record(struct database *db, void *arg)
 		list_next(&item_piece_fields, &r, &item);
 		err = mark(db, report, &item.piece);
 	}
-	return err == ERR_OK && report->news > 0 ? keep(db, report) : err;
+	if (err != ERR_OK || report->news == 0)
+		return err;
+	err = keep(db, report);
+	return err == ERR_OK ? weigh(db, report) : err;
 }
 
 enum err losses_report(struct work *work)
@@ -116,6 +135,7 @@ enum err losses_report(struct work *work)
 	if (report.news > 0) {
 		address_to_text(&report.loss.node, node);
 		log_event(LOG_WARN, "pieces_lost", "node=%s pieces=%" PRIu64, node, report.news);
+		reputations_log(&report.loss.node, &report.change);
 	}
 	reply_done(work->reply);
 	return ERR_OK;

@@ -17,6 +17,7 @@ struct round {
 	struct desk *desk;
 	struct event_base *base;
 	struct lease_holder holder;
+	uint64_t began;		     /* for the walk's own use: 0 at first */
 	const struct patrol *patrol; /* NULL outside of a thread */
 	struct event *look;	     /* wakes the loop, so that a silent node does not hold up the end; in a thread */
 };

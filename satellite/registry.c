@@ -150,9 +150,34 @@ static enum err store_dialled(struct database *db, void *arg)
 	return query_run(q);
 }
 
-enum err registry_dialled(struct work *work, const char *host, const char *why)
+/* What bars a node from pieces matters more than whether it is there. `unreached`: why it was not, or NULL. */
+static enum err answer_check_in(struct work *work, const char *unreached)
 {
 	struct message answer = {.type = MSG_CHECKED_IN};
+	struct msg_checked_in *m = &answer.checked_in;
+	const char *reason = unreached == NULL ? "" : unreached;
+	struct reputed reputed;
+	enum err err = reputations_read(work->desk->db, &work->desk->settings->reputation, &work->caller->address,
+					&reputed);
+
+	if (err != ERR_OK)
+		return err;
+	m->time = clock_wall();
+	m->reachable = unreached == NULL;
+	m->status = unreached == NULL ? NODE_GOOD : NODE_UNREACHABLE;
+	if (reputed.state != STATE_GOOD && reputed.state != STATE_VETTING &&
+	    (unreached == NULL || reputed.state == STATE_DISQUALIFIED)) {
+		m->status = (uint8_t)reputed.state;
+		reason = reputed.reason;
+	}
+	if (text_is_printable(bytes_of_text(reason)))
+		m->reason = bytes_of_text(reason);
+	reply_add(work->reply, &answer);
+	return ERR_OK;
+}
+
+enum err registry_dialled(struct work *work, const char *host, const char *why)
+{
 	struct dialled dialled = {.work = work};
 	char network[64];
 	enum err err;
@@ -166,13 +191,7 @@ enum err registry_dialled(struct work *work, const char *host, const char *why)
 	err = database_transaction(work->desk->db, store_dialled, &dialled);
 	if (err != ERR_OK)
 		return err;
-	answer.checked_in.time = clock_wall();
-	answer.checked_in.reachable = dialled.network != NULL;
-	answer.checked_in.status = dialled.network != NULL ? NODE_GOOD : NODE_UNREACHABLE;
-	if (dialled.network == NULL && text_is_printable(bytes_of_text(why)))
-		answer.checked_in.reason = bytes_of_text(why);
-	reply_add(work->reply, &answer);
-	return ERR_OK;
+	return answer_check_in(work, dialled.network != NULL ? NULL : why);
 }
 
 enum err registry_find(struct database *db, const char *text, struct address *ret)

@@ -15,6 +15,7 @@
 enum node_status {
 	NODE_GOOD = 1,	      /* online, may be given pieces */
 	NODE_UNREACHABLE = 2, /* the dial-back did not find it */
+	/* from here on those of enum node_state: suspended, offline, disqualified, exiting, exited */
 };
 
 struct registered_node {

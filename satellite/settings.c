@@ -85,6 +85,28 @@ static enum err read_domain(const struct options *options, struct settings *sett
 	return ERR_OK;
 }
 
+static enum err read_audits(const struct options *options, struct settings *settings, char *why, size_t room)
+{
+	char what[200] = "";
+
+	settings->audit_period = option_int(options, "audit-period");
+	settings->audit_samples = (uint32_t)option_int(options, "audit-samples");
+	settings->audit_piece_ms = (uint32_t)option_int(options, "audit-timeout");
+	settings->audit_threads = (unsigned)option_int(options, "audit-threads");
+	settings->audit_vetting = option_int(options, "audit-vetting");
+	settings->audit_extra = (unsigned)option_int(options, "audit-extra");
+	settings->audit_chained = (unsigned)option_int(options, "audit-chained");
+	settings->audit_tries = (unsigned)option_int(options, "audit-tries");
+	settings->audit_retry = option_int(options, "audit-retry");
+	settings->audit_keep = option_int(options, "audit-keep");
+	settings->reputation = reputation_defaults;
+	if (reputation_rules_parse(option_text(options, "reputation"), &settings->reputation, what, sizeof(what)) ==
+	    ERR_OK)
+		return ERR_OK;
+	snprintf(why, room, "--reputation: %s", what);
+	return ERR_USAGE;
+}
+
 /* "all", or roles separated by commas. */
 static enum err read_roles(const char *text, unsigned *ret, char *why, size_t room)
 {
@@ -135,6 +157,8 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 		return err;
 	err = read_pay(options, &s, why, room);
 	if (err == ERR_OK)
+		err = read_audits(options, &s, why, room);
+	if (err == ERR_OK)
 		err = read_roles(option_text(options, "roles"), &s.roles, why, room);
 	if (err != ERR_OK)
 		return err;
@@ -146,10 +170,6 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	s.client_storage = option_int(options, "client-storage");
 	s.client_egress = option_int(options, "client-egress");
 	s.node_reserve = option_int(options, "node-reserve");
-	s.audit_period = option_int(options, "audit-period");
-	s.audit_samples = (uint32_t)option_int(options, "audit-samples");
-	s.audit_piece_ms = (uint32_t)option_int(options, "audit-timeout");
-	s.audit_threads = (unsigned)option_int(options, "audit-threads");
 	s.collect_interval = option_int(options, "collect-interval");
 	s.threads = (unsigned)option_int(options, "threads");
 	if (s.threads == 0)

@@ -5,6 +5,7 @@
 #define GRANARY_SATELLITE_SETTINGS_H
 
 #include "audit/redundancy.h"
+#include "audit/reputation.h"
 #include "common/channel.h"
 #include "common/listener.h"
 #include "common/options.h"
@@ -42,6 +43,13 @@ struct settings {
 	uint64_t audit_period;	      /* seconds in which every piece is challenged once */
 	uint32_t audit_samples;	      /* leaves of each piece */
 	uint32_t audit_piece_ms;      /* milliseconds that a node gets for each piece */
+	uint64_t audit_vetting;	      /* seconds between two batches of a node that is not vetted, at most */
+	unsigned audit_extra;	      /* percent of turns in which a sample of all of the node's bytes comes first */
+	unsigned audit_chained;	      /* percent of batches that are chained, of nodes that are not slow */
+	unsigned audit_tries;	      /* times that a challenge is asked before silence has failed it */
+	uint64_t audit_retry;	      /* seconds before the second time, doubling */
+	uint64_t audit_keep;	      /* seconds for which transcripts of what was proven are kept */
+	struct reputation_rules reputation;
 	uint64_t collect_interval;    /* seconds between two collections of a node's garbage; 0: never */
 	struct channel_limits channel;
 	struct listener_limits listener;

@@ -13,6 +13,7 @@
 #include "satellite/papers.h"
 #include "satellite/proofs.h"
 #include "satellite/registry.h"
+#include "satellite/scores.h"
 #include "satellite/usages.h"
 
 static const struct verb table[] = {
@@ -37,6 +38,7 @@ static const struct verb table[] = {
 	{MSG_ASK_STATEMENTS, VERB_NODE, papers_tell_statements},
 	{MSG_OFFER_PRICE, VERB_NODE, papers_take_offer},
 	{MSG_ASK_PAYOUT, VERB_NODE, proofs_tell},
+	{MSG_ASK_STANDING, VERB_NODE, scores_tell},
 };
 
 const struct verb *verbs_find(uint16_t type)
