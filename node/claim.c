@@ -12,10 +12,12 @@
 
 #include <jansson.h>
 
+#include "common/clock.h"
 #include "common/hex.h"
 #include "common/memory.h"
 #include "common/service.h"
 #include "node/claimer.h"
+#include "node/papers.h"
 #include "node/settings.h"
 #include "payments/ethereum/quantity.h"
 #include "payments/tally.h"
@@ -209,6 +211,28 @@ static enum err send_and_wait(struct claim_job *job)
 	return err;
 }
 
+/* For the dashboard. The pay is fetched already, so trouble here is no failure of the claim. */
+static void keep_claim(const struct claim_job *job)
+{
+	struct papers_claim claim = {.satellite = job->papers.statement.satellite, .at = clock_wall()};
+	char why[PAPERS_MESSAGE];
+	struct papers *papers;
+	uint64_t units;
+
+	if (u256_to_u64(&job->receipt.event.amount, &units) != ERR_OK)
+		return;
+	claim.amount = amount_of(units);
+	hash_text(&job->hash, claim.transaction);
+	if (papers_open(options_dir(job->options), &papers, why) != ERR_OK) {
+		fprintf(stderr, "granary-node: the claim is not kept among the node's papers: %s\n", why);
+		return;
+	}
+	if (papers_keep_claim(papers, &claim) != ERR_OK)
+		fprintf(stderr, "granary-node: the claim is not kept among the node's papers: %s\n",
+			papers_message(papers));
+	papers_close(papers);
+}
+
 static enum err claim(struct claim_job *job)
 {
 	bool json = option_flag(job->options, "json");
@@ -230,6 +254,8 @@ static enum err claim(struct claim_job *job)
 	if (!confirm(job))
 		return ERR_CANCELLED;
 	err = send_and_wait(job);
+	if (err == ERR_OK)
+		keep_claim(job);
 	if (err == ERR_OK && json)
 		show_receipt_json(job);
 	else if (err == ERR_OK)

@@ -317,31 +317,143 @@ static enum err gather(struct workings *w, struct ledger *ledger, struct papers 
 	return err;
 }
 
+/* Gather and close. The workings can be closed again with other days. */
+static enum err work_out(struct workings *w, struct ledger *ledger, struct papers *papers, const struct address *node,
+			 uint64_t now)
+{
+	struct earned_month *e = w->earnings;
+	uint64_t at;
+	enum err err = month_of_period(e->period, &at);
+
+	w->scratch = memory_new(1, sizeof(struct sheet));
+	if (err != ERR_OK)
+		return err;
+	lay_out_days(e, at, now);
+	err = gather(w, ledger, papers, node, at);
+	if (err != ERR_OK)
+		return err;
+	for (uint32_t i = 0; i < e->day_count; i++)
+		set_prices(w, &e->days[i]);
+	estimate_days(w, now);
+	return close_month(w, at);
+}
+
+static void free_workings(struct workings *w)
+{
+	free(w->offers);
+	free(w->asks);
+	free(w->scratch);
+}
+
 enum err earnings_month(struct ledger *ledger, struct papers *papers, const struct satellite *satellite,
 			const struct address *node, uint32_t period, uint64_t now, struct earned_month *ret)
 {
-	struct workings w = {.earnings = ret, .scratch = memory_new(1, sizeof(struct sheet))};
-	uint64_t at;
-	enum err err = month_of_period(period, &at);
+	struct workings w = {.earnings = ret};
+	enum err err;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->satellite = *satellite;
 	ret->period = period;
-	if (err == ERR_OK) {
-		lay_out_days(ret, at, now);
-		err = gather(&w, ledger, papers, node, at);
-	}
-	if (err == ERR_OK) {
-		for (uint32_t i = 0; i < ret->day_count; i++)
-			set_prices(&w, &ret->days[i]);
-		estimate_days(&w, now);
-		err = close_month(&w, at);
-	}
+	err = work_out(&w, ledger, papers, node, now);
 	if (err == ERR_OK && ret->has_statement)
 		sheet_compare(&ret->own.sheet, &ret->sheet, add_difference, ret);
-	free(w.offers);
-	free(w.asks);
-	free(w.scratch);
+	free_workings(&w);
+	return err;
+}
+
+/* The rest of the month under way. */
+
+/* Of the days so far on which there was anything, per day; today counts by the part of it that is over. */
+static void set_pace(const struct workings *w, uint64_t now, struct earnings_forecast *ret)
+{
+	const struct earned_month *e = w->earnings;
+	uint64_t egress = 0, audit = 0, repair = 0, seconds = 0;
+	bool begun = false;
+
+	for (uint32_t i = 0; i < e->day_count; i++) {
+		const struct earnings_day *day = &e->days[i];
+		uint64_t start = (uint64_t)day->day * USAGE_DAY;
+
+		begun = begun || byte_seconds_value(day->stored) > 0 || day->egress + day->audit + day->repair > 0;
+		if (!begun)
+			continue;
+		egress += day->egress;
+		audit += day->audit;
+		repair += day->repair;
+		seconds += now - start < USAGE_DAY ? now - start + 1 : USAGE_DAY;
+	}
+	ret->stored = w->carried.bytes;
+	ret->seconds_left = month_end((uint64_t)e->first_day * USAGE_DAY) - now;
+	if (seconds == 0)
+		return;
+	ret->egress_day = (uint64_t)((uint128)egress * USAGE_DAY / seconds);
+	ret->audit_day = (uint64_t)((uint128)audit * USAGE_DAY / seconds);
+	ret->repair_day = (uint64_t)((uint128)repair * USAGE_DAY / seconds);
+}
+
+/* Let the days of the month that are still to come be as the forecast says; of today, what is left of it. */
+static void add_rest(struct workings *w, uint64_t now, const struct earnings_forecast *pace, bool traffic)
+{
+	struct earned_month *e = w->earnings;
+	uint32_t end = (uint32_t)(month_end((uint64_t)e->first_day * USAGE_DAY) / USAGE_DAY);
+
+	for (uint32_t number = (uint32_t)(now / USAGE_DAY); number < end; number++) {
+		struct earnings_day *day = &e->days[number - e->first_day];
+		uint64_t start = (uint64_t)number * USAGE_DAY, from = now > start ? now : start;
+		uint64_t left = start + USAGE_DAY - from;
+
+		day->day = number;
+		set_prices(w, day);
+		if (byte_seconds_add(day->stored, byte_seconds_of(pace->stored, left), &day->stored) != ERR_OK)
+			return;
+		if (!traffic)
+			continue;
+		day->egress += (uint64_t)((uint128)pace->egress_day * left / USAGE_DAY);
+		day->audit += (uint64_t)((uint128)pace->audit_day * left / USAGE_DAY);
+		day->repair += (uint64_t)((uint128)pace->repair_day * left / USAGE_DAY);
+	}
+	e->day_count = end - e->first_day;
+}
+
+/* Close once more, with the days that are to come; they are taken away again. */
+static enum err close_with_rest(struct workings *w, uint64_t now, const struct earnings_forecast *pace, bool traffic,
+				struct sheet_sums *ret)
+{
+	struct earned_month *e = w->earnings, *kept = memory_copy(e, sizeof(*e));
+	enum err err;
+
+	add_rest(w, now, pace, traffic);
+	err = close_month(w, (uint64_t)e->first_day * USAGE_DAY);
+	if (err == ERR_OK)
+		*ret = e->own.sums;
+	*e = *kept;
+	free(kept);
+	return err;
+}
+
+enum err earnings_forecast(struct ledger *ledger, struct papers *papers, const struct satellite *satellite,
+			   const struct address *node, uint64_t now, struct earnings_forecast *ret)
+{
+	struct earned_month *e = memory_new(1, sizeof(*e));
+	struct workings w = {.earnings = e};
+	struct earnings_forecast forecast = {.period = month_period(now)};
+	enum err err;
+
+	e->satellite = *satellite;
+	e->period = forecast.period;
+	err = work_out(&w, ledger, papers, node, now);
+	if (err == ERR_OK) {
+		set_pace(&w, now, &forecast);
+		forecast.so_far = e->own.sums;
+		forecast.prices = e->days[e->day_count - 1].prices;
+		err = close_with_rest(&w, now, &forecast, false, &forecast.low);
+	}
+	if (err == ERR_OK)
+		err = close_with_rest(&w, now, &forecast, true, &forecast.high);
+	if (err == ERR_OK)
+		*ret = forecast;
+	free_workings(&w);
+	free(e);
 	return err;
 }
 

@@ -64,4 +64,21 @@ enum err earnings_month(struct ledger *ledger, struct papers *papers, const stru
 enum err earnings_first(struct ledger *ledger, struct papers *papers, const struct satellite *satellite, uint64_t now,
 			uint32_t *ret_period) WARN_UNUSED;
 
+/* What the month under way will come to, and from what that is reckoned. */
+struct earnings_forecast {
+	uint32_t period;
+	uint64_t seconds_left; /* of the month */
+	uint64_t stored;       /* bytes that earn now, by the last signed usage */
+	uint64_t egress_day;   /* bytes a day, by the month so far; so are the next two */
+	uint64_t audit_day;
+	uint64_t repair_day;
+	struct prices prices;	  /* of today */
+	struct sheet_sums so_far; /* as of now */
+	struct sheet_sums low;	  /* what is stored stays, nothing more is fetched */
+	struct sheet_sums high;	  /* traffic goes on as it was */
+};
+/* Errors as earnings_month; *ret as it was. */
+enum err earnings_forecast(struct ledger *ledger, struct papers *papers, const struct satellite *satellite,
+			   const struct address *node, uint64_t now, struct earnings_forecast *ret) WARN_UNUSED;
+
 #endif

@@ -37,7 +37,7 @@ int node_earnings(struct options *options)
 		json_dumpf(json, stdout, JSON_INDENT(2));
 		putchar('\n');
 	} else if (option_flag(options, "csv")) {
-		earnings_print_csv(json);
+		earnings_print_csv(stdout, json);
 	} else {
 		earnings_print(json, option_given(options, "period"));
 	}

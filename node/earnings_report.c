@@ -186,6 +186,43 @@ static json_t *json_month(const struct earned_month *e, bool with_days)
 	return json;
 }
 
+static json_t *json_forecast(const struct earnings_forecast *f, const struct satellite *satellite)
+{
+	char period[PERIOD_TEXT], address[KEY_ADDRESS_TEXT];
+	json_t *json = json_object();
+
+	address_to_text(&satellite->address, address);
+	json_object_set_new(json, "period", json_string(period_print(f->period, period)));
+	json_object_set_new(json, "satellite", json_string(address));
+	json_object_set_new(json, "seconds_left", json_integer((json_int_t)f->seconds_left));
+	json_object_set_new(json, "stored", json_integer((json_int_t)f->stored));
+	json_object_set_new(json, "egress_day", json_integer((json_int_t)f->egress_day));
+	json_object_set_new(json, "audit_day", json_integer((json_int_t)f->audit_day));
+	json_object_set_new(json, "repair_day", json_integer((json_int_t)f->repair_day));
+	json_object_set_new(json, "price_storage", json_amount(f->prices.storage));
+	json_object_set_new(json, "price_egress", json_amount(f->prices.egress));
+	json_object_set_new(json, "price_audit", json_amount(f->prices.audit));
+	json_object_set_new(json, "price_repair", json_amount(f->prices.repair));
+	json_object_set_new(json, "so_far", json_sums(&f->so_far));
+	json_object_set_new(json, "low", json_sums(&f->low));
+	json_object_set_new(json, "high", json_sums(&f->high));
+	return json;
+}
+
+static enum err report_forecast(struct ledger *ledger, struct papers *papers, const struct earnings_query *query,
+				const struct satellite *satellite, json_t *forecasts)
+{
+	struct earnings_forecast f;
+	enum err err;
+
+	if (query->to < month_period(query->now) || query->from > month_period(query->now))
+		return ERR_OK;
+	err = earnings_forecast(ledger, papers, satellite, query->node, query->now, &f);
+	if (err == ERR_OK)
+		json_array_append_new(forecasts, json_forecast(&f, satellite));
+	return err;
+}
+
 static enum err report_satellite(struct ledger *ledger, struct papers *papers, const struct earnings_query *query,
 				 const struct satellite *satellite, json_t *months)
 {
@@ -211,18 +248,22 @@ static enum err report_satellite(struct ledger *ledger, struct papers *papers, c
 
 enum err earnings_report(struct ledger *ledger, struct papers *papers, const struct earnings_query *query, json_t **ret)
 {
-	json_t *months = json_array();
+	json_t *months = json_array(), *forecasts = json_array();
 	struct satellite *satellites;
 	size_t count = trust_list(query->trust, &satellites);
 	enum err err = ERR_OK;
 
-	for (size_t i = 0; i < count && err == ERR_OK; i++)
+	for (size_t i = 0; i < count && err == ERR_OK; i++) {
 		err = report_satellite(ledger, papers, query, &satellites[i], months);
+		if (err == ERR_OK)
+			err = report_forecast(ledger, papers, query, &satellites[i], forecasts);
+	}
 	free(satellites);
 	if (err == ERR_OK)
-		*ret = json_pack("{s:I, s:o}", "now", (json_int_t)query->now, "months", months);
-	else
-		json_decref(months);
+		*ret = json_pack("{s:I, s:O, s:O}", "now", (json_int_t)query->now, "months", months, "forecast",
+				 forecasts);
+	json_decref(months);
+	json_decref(forecasts);
 	return err;
 }
 
@@ -364,6 +405,23 @@ static void print_month(const json_t *month)
 	print_days(json_object_get(month, "days"));
 }
 
+/* What months under way will come to, and why. */
+static void print_forecasts(const json_t *forecasts)
+{
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach(forecasts, i, f) {
+		char stored[16], egress[16];
+
+		printf("%s  %.10s…  will pay %s if nothing more is fetched, %s if %s a day are; %s stored\n",
+		       text_of(f, "period"), text_of(f, "satellite"), text_of(json_object_get(f, "low"), "payable"),
+		       text_of(json_object_get(f, "high"), "payable"),
+		       option_print_size((uint64_t)json_integer_value(json_object_get(f, "egress_day")), egress),
+		       option_print_size((uint64_t)json_integer_value(json_object_get(f, "stored")), stored));
+	}
+}
+
 void earnings_print(const json_t *report, bool details)
 {
 	const json_t *months = json_object_get(report, "months"), *month;
@@ -371,14 +429,16 @@ void earnings_print(const json_t *report, bool details)
 
 	if (!details) {
 		print_overview(months);
+		print_forecasts(json_object_get(report, "forecast"));
 		return;
 	}
 	json_array_foreach(months, i, month) {
 		print_month(month);
 	}
+	print_forecasts(json_object_get(report, "forecast"));
 }
 
-static void print_csv_days(const json_t *month)
+static void print_csv_days(FILE *to, const json_t *month)
 {
 	static const char *const actions[] = {"egress", "audit", "repair"};
 	const json_t *day;
@@ -387,14 +447,14 @@ static void print_csv_days(const json_t *month)
 	json_array_foreach(json_object_get(month, "days"), i, day) {
 		const char *period = text_of(month, "period"), *satellite = text_of(month, "satellite");
 
-		printf("%s,%s,%s,storage,%s,%s,,\n", period, satellite, text_of(day, "day"),
-		       text_of(day, "byte_seconds"), text_of(day, "price_storage"));
+		fprintf(to, "%s,%s,%s,storage,%s,%s,,\n", period, satellite, text_of(day, "day"),
+			text_of(day, "byte_seconds"), text_of(day, "price_storage"));
 		for (size_t a = 0; a < sizeof(actions) / sizeof(actions[0]); a++) {
 			char price[16];
 
 			snprintf(price, sizeof(price), "price_%s", actions[a]);
-			printf("%s,%s,%s,%s,%lld,%s,,\n", period, satellite, text_of(day, "day"), actions[a],
-			       (long long)json_integer_value(json_object_get(day, actions[a])), text_of(day, price));
+			fprintf(to, "%s,%s,%s,%s,%lld,%s,,\n", period, satellite, text_of(day, "day"), actions[a],
+				(long long)json_integer_value(json_object_get(day, actions[a])), text_of(day, price));
 		}
 	}
 }
@@ -414,28 +474,28 @@ static const char *statement_of(const json_t *month, const json_t *ours)
 	return text_of(ours, "amount");
 }
 
-void earnings_print_csv(const json_t *report)
+void earnings_print_csv(FILE *to, const json_t *report)
 {
 	const json_t *month, *line, *difference;
 	size_t i, k;
 
-	printf("period,satellite,day,action,quantity,price,amount,statement\n");
+	fprintf(to, "period,satellite,day,action,quantity,price,amount,statement\n");
 	json_array_foreach(json_object_get(report, "months"), i, month) {
 		const char *period = text_of(month, "period"), *satellite = text_of(month, "satellite");
 
-		print_csv_days(month);
+		print_csv_days(to, month);
 		json_array_foreach(json_object_get(month, "lines"), k, line) {
-			printf("%s,%s,,%s,%s,%s,%s,%s\n", period, satellite, text_of(line, "kind"),
-			       text_of(line, "quantity"), text_of(line, "price"), text_of(line, "amount"),
-			       statement_of(month, line));
+			fprintf(to, "%s,%s,,%s,%s,%s,%s,%s\n", period, satellite, text_of(line, "kind"),
+				text_of(line, "quantity"), text_of(line, "price"), text_of(line, "amount"),
+				statement_of(month, line));
 		}
 		json_array_foreach(json_object_get(month, "differences"), k, difference) {
 			const json_t *theirs = json_object_get(difference, "theirs");
 
 			if (json_is_null(json_object_get(difference, "ours")))
-				printf("%s,%s,,%s,%s,%s,,%s\n", period, satellite, text_of(theirs, "kind"),
-				       text_of(theirs, "quantity"), text_of(theirs, "price"),
-				       text_of(theirs, "amount"));
+				fprintf(to, "%s,%s,,%s,%s,%s,,%s\n", period, satellite, text_of(theirs, "kind"),
+					text_of(theirs, "quantity"), text_of(theirs, "price"),
+					text_of(theirs, "amount"));
 		}
 	}
 }

@@ -3,12 +3,15 @@
  *
  *	{"now": N, "months": [{"period": "YYYY-MM", "satellite": ADDRESS, "id": ID, "over": B, "statement": B,
  *	  "agrees": B, "days_unsigned": N, "days": […], "lines": […], "own": {sums}, "theirs": {sums} or null,
- *	  "differences": [{"kind", "ours": line or null, "theirs": line or null, "evidence": TEXT}]}]}
+ *	  "differences": [{"kind", "ours": line or null, "theirs": line or null, "evidence": TEXT}]}],
+ *	  "forecast": [of each satellite, when the month under way is among them]}
  *
  * Money is a decimal text of tokens, byte-seconds a decimal text, bytes and counts are integers.
  */
 #ifndef GRANARY_NODE_EARNINGS_REPORT_H
 #define GRANARY_NODE_EARNINGS_REPORT_H
+
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -29,6 +32,6 @@ enum err earnings_report(struct ledger *ledger, struct papers *papers, const str
 /* The report for a person: a line for each month and satellite, or, of one month only (`details`), all there is. */
 void earnings_print(const json_t *report, bool details);
 /* One row for each month's line and each day's work, with a header. */
-void earnings_print_csv(const json_t *report);
+void earnings_print_csv(FILE *to, const json_t *report);
 
 #endif

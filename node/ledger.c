@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "node/ledger_private.h"
 #include "payments/serial.h"
 
 #define FILL_BATCH 2000 /* entries of the log per transaction */
@@ -174,6 +175,11 @@ void ledger_close(struct ledger *ledger)
 	pthread_mutex_destroy(&ledger->lock);
 	free(ledger->totals);
 	free(ledger);
+}
+
+struct database *ledger_database(struct ledger *ledger)
+{
+	return ledger->db;
 }
 
 const char *ledger_message(const struct ledger *ledger)

@@ -49,6 +49,13 @@ static const struct migration migrations[] = {
 	    "  why @text NOT NULL,"
 	    "  PRIMARY KEY (satellite, begins)"
 	    ") @strict;"},
+	{3, "CREATE TABLE claims (" /* what was fetched from payout contracts */
+	    "  satellite @bytes NOT NULL,"
+	    "  hash @text NOT NULL," /* of the transaction */
+	    "  at @int NOT NULL,"
+	    "  amount @int NOT NULL,"
+	    "  PRIMARY KEY (satellite, hash)"
+	    ") @strict;"},
 };
 
 struct papers {
@@ -648,6 +655,49 @@ enum err papers_statements(struct papers *papers, const struct address *satellit
 			err = each(arg, &statement, query_get_bytes(q, 0), query_get_bytes(q, 1));
 		if (err != ERR_OK)
 			break;
+	}
+	query_reset(q);
+	return err;
+}
+
+/* Claims. */
+
+static enum err write_claim(struct database *db, void *arg)
+{
+	const struct papers_claim *claim = arg;
+	struct query *q = database_query(db, "INSERT INTO claims (satellite, hash, at, amount) "
+					     "VALUES ($satellite, $hash, $at, $amount) ON CONFLICT DO NOTHING");
+
+	query_bytes(q, "satellite", bytes_of(claim->satellite.b, sizeof(claim->satellite.b)));
+	query_text(q, "hash", claim->transaction);
+	query_int(q, "at", claim->at);
+	query_int(q, "amount", amount_units(claim->amount));
+	return query_run(q);
+}
+
+enum err papers_keep_claim(struct papers *papers, const struct papers_claim *claim)
+{
+	struct papers_claim copy = *claim;
+
+	return database_transaction(papers->db, write_claim, &copy);
+}
+
+enum err papers_claims(struct papers *papers, enum err (*each)(void *arg, const struct papers_claim *claim), void *arg)
+{
+	struct query *q =
+		database_query(papers->db, "SELECT satellite, hash, at, amount FROM claims ORDER BY at, hash");
+	bool row = false;
+	enum err err = query_step(q, &row);
+
+	while (err == ERR_OK && row) {
+		struct papers_claim claim = {.at = query_get_int(q, 2), .amount = amount_of(query_get_int(q, 3))};
+
+		snprintf(claim.transaction, sizeof(claim.transaction), "%s", query_get_text(q, 1));
+		err = query_get_exact(q, 0, claim.satellite.b, sizeof(claim.satellite.b));
+		if (err == ERR_OK)
+			err = each(arg, &claim);
+		if (err == ERR_OK)
+			err = query_step(q, &row);
 	}
 	query_reset(q);
 	return err;

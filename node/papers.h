@@ -87,6 +87,16 @@ enum err papers_known_until(struct papers *papers, const struct address *satelli
 /* The last period of which there is a statement; 0: none. */
 enum err papers_last_period(struct papers *papers, const struct address *satellite, uint32_t *ret) WARN_UNUSED;
 
+/* What was fetched from a payout contract: noted by the node's own command, so that the owner sees it again. */
+struct papers_claim {
+	struct address satellite;
+	char transaction[68]; /* its hash, 0x and 64 digits */
+	uint64_t at;
+	struct amount amount;
+};
+/* Fine when that transaction is known. */
+enum err papers_keep_claim(struct papers *papers, const struct papers_claim *claim) WARN_UNUSED;
+
 /*
  * Reading. An error ends a walk and is handed back. Views live until `each` returns.
  */
@@ -104,5 +114,8 @@ enum err papers_statements(struct papers *papers, const struct address *satellit
 			   enum err (*each)(void *arg, const struct statement *statement, struct bytes signed_statement,
 					    struct bytes sheet),
 			   void *arg) WARN_UNUSED;
+
+enum err papers_claims(struct papers *papers, enum err (*each)(void *arg, const struct papers_claim *claim),
+		       void *arg) WARN_UNUSED;
 
 #endif
