@@ -34,7 +34,7 @@
 #define BODY_MAX (1024 * 1024)
 #define TIMEOUT_S 30
 
-#define TABLES_MAX 4
+#define TABLES_MAX 6
 
 struct table {
 	const struct http_route *routes;
@@ -147,7 +147,7 @@ static void route_request(struct http_request *r)
 	struct http *http = r->http;
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(r->request);
 	enum evhttp_cmd_type method = evhttp_request_get_command(r->request);
-	const char *path = evhttp_uri_get_path(uri), *query = evhttp_uri_get_query(uri);
+	const char *query = evhttp_uri_get_query(uri);
 	const struct http_route *route;
 	void *arg = NULL;
 	int status;
@@ -160,14 +160,15 @@ static void route_request(struct http_request *r)
 		http_answer_error(r, 400, "malformed query");
 		return;
 	}
-	route = find_route(http, path == NULL || path[0] == '\0' ? "/" : path, method, &arg, &status);
+	route = find_route(http, http_path(r), method, &arg, &status);
 	if (route == NULL)
 		http_answer_error(r, status, status == 404 ? "no such page" : "wrong method for this page");
 	else if (method == EVHTTP_REQ_POST && !from_here(r->request))
 		http_answer_error(r, 403, "sent from another site");
 	else if (route->access > http_allowed(r))
-		http_answer_error(r, 401, http->guard.words != NULL ? http->guard.words
-								    : "needs the token of this daemon's cookie file");
+		http_answer_error(r, 401,
+				  http->guard.words != NULL ? http->guard.words
+							    : "needs the token of this daemon's cookie file");
 	else
 		route->handle(r, arg);
 }

@@ -44,7 +44,7 @@ struct http_guard {
  * taken, ERR_DENIED, ERR_NOT_FOUND for an unknown host name, ERR_IO and its kind when the cookie cannot be written. */
 enum err http_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct http_route *routes,
 		    size_t count, void *arg, struct http **ret) WARN_UNUSED;
-/* Further routes, of another part of the daemon; looked for after those before. At most four tables. */
+/* Further routes, of another part of the daemon; looked for after those before. At most six tables. */
 void http_add_routes(struct http *http, const struct http_route *routes, size_t count, void *arg);
 void http_set_guard(struct http *http, const struct http_guard *guard);
 /* What this request may do: by the cookie, or by the guard. */
@@ -60,6 +60,8 @@ uint16_t http_port(const struct http *http);
 const char *http_parameter(struct http_request *request, const char *name);
 struct bytes http_body(struct http_request *request);
 const char *http_header(struct http_request *request, const char *name);
+/* The path asked for, decoded no further; "/" at the least. */
+const char *http_path(struct http_request *request);
 /* The body as a form's fields (application/x-www-form-urlencoded, at most 64 KiB): ERR_FORMAT, ERR_LIMIT. */
 enum err http_read_form(struct http_request *request) WARN_UNUSED;
 /* A browser's cookie by its name, into out; false when there is none, or it is longer. */

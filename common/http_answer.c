@@ -170,6 +170,13 @@ const char *http_header(struct http_request *r, const char *name)
 	return evhttp_find_header(evhttp_request_get_input_headers(r->request), name);
 }
 
+const char *http_path(struct http_request *r)
+{
+	const char *path = r->request == NULL ? NULL : evhttp_uri_get_path(evhttp_request_get_evhttp_uri(r->request));
+
+	return path == NULL || path[0] == '\0' ? "/" : path;
+}
+
 struct bytes http_body(struct http_request *r)
 {
 	struct evbuffer *body;
@@ -200,7 +207,7 @@ enum err http_read_form(struct http_request *r)
 	if (strlen(text) != body.len || evhttp_parse_query_str(text, &fields) != 0)
 		err = ERR_FORMAT;
 	TAILQ_FOREACH(field, &fields, next)
-		evhttp_add_header(&r->parameters, field->key, field->value);
+	evhttp_add_header(&r->parameters, field->key, field->value);
 	evhttp_clear_headers(&fields);
 	free(text);
 	return err;

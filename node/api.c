@@ -159,9 +159,8 @@ static json_t *json_satellites(const struct api *api)
 	return json;
 }
 
-static void on_status(struct http_request *request, void *arg)
+json_t *api_status(const struct api *api)
 {
-	const struct api *api = arg;
 	const struct parts *parts = api->sources.parts;
 	struct store_space space;
 	json_t *json = json_object();
@@ -182,7 +181,12 @@ static void on_status(struct http_request *request, void *arg)
 		json_object_set_new(json, "damage", store_facts_damage(parts->store));
 	json_object_set_new(json, "orders", json_all_orders(api->sources.books));
 	json_object_set_new(json, "findings", json_findings(api));
-	http_answer_json(request, 200, json);
+	return json;
+}
+
+static void on_status(struct http_request *request, void *arg)
+{
+	http_answer_json(request, 200, api_status(arg));
 }
 
 /* Healthy: running, and able to take pieces in. */
@@ -525,4 +529,21 @@ void api_free(struct api *api)
 uint16_t api_port(const struct api *api)
 {
 	return http_port(api->http);
+}
+
+struct http *api_http(struct api *api)
+{
+	return api->http;
+}
+
+json_t *api_facts(void *arg)
+{
+	const struct api *api = arg;
+	json_t *json = api_status(api), *store = NULL;
+
+	if (api->sources.parts->store != NULL)
+		store = store_facts_json(api->sources.parts->store);
+	json_object_update_missing(json, store);
+	json_decref(store);
+	return json;
 }

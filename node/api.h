@@ -35,5 +35,10 @@ enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir
 void api_change(struct api *api, const struct api_sources *sources);
 void api_free(struct api *api);
 uint16_t api_port(const struct api *api);
+/* For the dashboard: the server, to add routes to; GET /api/v1/status; and that with what the store says of itself, of
+ * the struct api that `arg` is. The caller owns them. */
+struct http *api_http(struct api *api);
+json_t *api_status(const struct api *api);
+json_t *api_facts(void *arg);
 
 #endif

@@ -13,6 +13,7 @@
 #include "node/api.h"
 #include "node/books.h"
 #include "node/checkin.h"
+#include "node/dashboard/dashboard.h"
 #include "node/piece_server.h"
 #include "node/settings.h"
 #include "node/stats.h"
@@ -35,6 +36,7 @@ struct daemon {
 	struct books *books;
 	struct checkin *checkin;
 	struct api *api;
+	struct dashboard *dashboard;
 	struct service_signals *signals;
 	struct event *expire_timer;
 	/* while the store is there */
@@ -84,6 +86,7 @@ static enum err open_parts(struct daemon *daemon, const struct live_settings *li
 	daemon->parts.limits = daemon->settings.limits;
 	daemon->parts.metrics = stats_new();
 	daemon->parts.takings = takings_new();
+	daemon->parts.meter = meter_new();
 	err = trust_open(dir, &daemon->parts.trust, text);
 	if (err != ERR_OK) {
 		snprintf(why, room, "%s", text);
@@ -185,6 +188,27 @@ static enum err start_api(struct daemon *daemon, char *why, size_t room)
 	return err;
 }
 
+static enum err start_dashboard(struct daemon *daemon, char *why, size_t room)
+{
+	const struct dashboard_sources sources = {
+		.dir = options_dir(daemon->options),
+		.web_dir = daemon->settings.web_dir,
+		.key = daemon->key,
+		.trust = daemon->parts.trust,
+		.meter = daemon->parts.meter,
+		.http = api_http(daemon->api),
+		.cost = daemon->settings.cost,
+		.status = api_facts,
+		.arg = daemon->api,
+	};
+	char text[LEDGER_MESSAGE] = "";
+	enum err err = dashboard_start(daemon->loop, &sources, &daemon->dashboard, text);
+
+	if (err != ERR_OK)
+		snprintf(why, room, "dashboard: %s", text);
+	return err;
+}
+
 /* With another store than before, or without one. What fails now, a supervisor may try again. */
 static void reopen(struct daemon *daemon)
 {
@@ -277,7 +301,9 @@ static enum err start(struct daemon *daemon, const struct live_settings *live, c
 		return err;
 	set_said(daemon, live);
 	err = open_desk(daemon, why, room);
-	return err == ERR_OK ? start_api(daemon, why, room) : err;
+	if (err == ERR_OK)
+		err = start_api(daemon, why, room);
+	return err == ERR_OK ? start_dashboard(daemon, why, room) : err;
 }
 
 static void on_stop(void *arg)
@@ -359,6 +385,7 @@ static void close_all(struct daemon *daemon)
 	if (daemon->expire_timer != NULL)
 		event_free(daemon->expire_timer);
 	api_free(daemon->api);
+	dashboard_stop(daemon->dashboard);
 	storage_unwatch(daemon->storage);
 	close_desk(daemon);
 	close_door(daemon);
@@ -366,6 +393,7 @@ static void close_all(struct daemon *daemon)
 	if (daemon->loop != NULL)
 		loop_free(daemon->loop);
 	trust_free(daemon->parts.trust);
+	meter_free(daemon->parts.meter);
 	takings_free(daemon->parts.takings);
 	metrics_free(daemon->parts.metrics);
 	key_free(daemon->key);

@@ -4,7 +4,8 @@
  *	daemon ─ piece_server ─ worker ─ session ─ request: put, get, prove, delete ─ store
  *	      ├─ checkin ─ errand
  *	      ├─ books ─ ledger, settler ─ errand
- *	      └─ api
+ *	      ├─ api
+ *	      └─ dashboard (dashboard/dashboard.h)
  */
 #ifndef GRANARY_NODE_DAEMON_H
 #define GRANARY_NODE_DAEMON_H

@@ -338,6 +338,7 @@ static struct request *get_begin(struct session *session, const struct message *
 		return NULL;
 	}
 	request_init(&get->base, &get_verb, session, message);
+	request_is_of(&get->base, &get->transfer.satellite.address, get->transfer.allocation.action);
 	step_soon(get);
 	return &get->base;
 }

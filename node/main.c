@@ -9,6 +9,7 @@
 #include "node/claim.h"
 #include "node/commands.h"
 #include "node/daemon.h"
+#include "node/dashboard/commands.h"
 #include "node/settings.h"
 #include "node/store_commands.h"
 
@@ -130,6 +131,27 @@ static const struct option_spec option_table[] = {
 	 .value = "N",
 	 .fallback = "1000000",
 	 .help = "Used allocations remembered for one satellite and client; past it that client is refused."},
+	{.name = "web-dir",
+	 .type = OPTION_PATH,
+	 .value = "DIR",
+	 .help = "Where to take the dashboard's files from, in place of those inside the program."},
+	{.name = "watts",
+	 .type = OPTION_INT,
+	 .max = 100000,
+	 .value = "W",
+	 .fallback = "0",
+	 .help = "What the node's machine draws: with --kwh-price, the dashboard shows what is left after it."},
+	{.name = "kwh-price",
+	 .type = OPTION_AMOUNT,
+	 .max = INT64_MAX,
+	 .value = "TOKENS",
+	 .fallback = "0",
+	 .help = "What a kWh costs."},
+	{.name = "pair",
+	 .type = OPTION_FLAG,
+	 .help = "A code for another node's page, rather than for a browser.",
+	 .command_only = true},
+	{.name = "remove", .type = OPTION_FLAG, .help = "Take the password away.", .command_only = true},
 	SERVING_OPTION_ROWS,
 	{.name = "rpc",
 	 .type = OPTION_TEXT,
@@ -261,6 +283,19 @@ static const struct command command_table[] = {
 	 "Needs no running node. Without --period, a line for each month and satellite; with it, the lines and days of "
 	 "that month and every difference from the satellite's statement. A month under way is an estimate.",
 	 "dir json csv satellite period", 0, 0, node_earnings},
+	{"dashboard code", "", "Print a code that logs a browser in once, within a quarter of an hour.",
+	 "Needs no running node. With --pair, a code that lets another node's page show this node's figures.",
+	 "dir json http pair", 0, 0, dashboard_code},
+	{"dashboard password", "", "Set the dashboard's password.",
+	 "It is asked for on the terminal, or read from a pipe. All browsers are logged out.", "dir remove", 0, 0,
+	 dashboard_password},
+	{"dashboard token", "NAME", "Print a read-only token for programs that ask the dashboard's API.",
+	 "It is shown as Authorization: Bearer TOKEN, and good until it is forgotten.", "dir json", 1, 1,
+	 dashboard_token},
+	{"dashboard logins", "", "Tell who may log in to the dashboard, and who has.", NULL, "dir json", 0, 0,
+	 dashboard_logins},
+	{"dashboard forget", "[NAME]", "Forget a token; without a name, log all browsers out.", NULL, "dir", 0, 1,
+	 dashboard_forget},
 	{"dispute export", "FILE",
 	 "Write what proves this node's work, and what satellites signed about it, to a file.",
 	 "For whoever is to judge between the node and a satellite: allocations, orders, settlements and verdicts, "

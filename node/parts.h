@@ -10,6 +10,7 @@
 #include "common/loop.h"
 #include "common/metrics.h"
 #include "node/admission.h"
+#include "node/meter.h"
 #include "node/store/store.h"
 #include "node/takings.h"
 #include "node/trust.h"
@@ -27,6 +28,7 @@ struct parts {
 	struct trust *trust;
 	struct admission *admission;
 	struct takings *takings;
+	struct meter *meter;
 	struct pool *disks; /* for whatever may wait for a disk */
 	struct metrics *metrics;
 	struct limits limits;

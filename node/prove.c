@@ -175,6 +175,7 @@ static struct request *prove_begin(struct session *session, const struct message
 	answer_init(&prove->answers);
 	keccak_once(wire.data, wire.len, &prove->audit.challenge);
 	request_init(&prove->base, &prove_verb, session, message);
+	request_is_of(&prove->base, &prove->satellite.address, ACTION_GET_AUDIT);
 	start_piece(prove);
 	return &prove->base;
 }

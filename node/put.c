@@ -285,6 +285,7 @@ static struct request *put_begin(struct session *session, const struct message *
 	}
 	blocks_init(&put->blocks);
 	request_init(&put->base, &put_verb, session, message);
+	request_is_of(&put->base, &put->transfer.satellite.address, put->transfer.allocation.action);
 	put_step(put);
 	return &put->base;
 }

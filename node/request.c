@@ -16,6 +16,7 @@ void request_init(struct request *request, const struct verb *verb, struct sessi
 	request->parts = request->worker->parts;
 	request->number = opening->request;
 	request->marked_at = clock_monotonic();
+	request->began = request->marked_at;
 	worker_request_began(request->worker);
 	metrics_add(request->parts->metrics, verb->stat, 1);
 }
@@ -75,10 +76,35 @@ static void detach(struct request *request)
 	reap_when_done(request);
 }
 
+void request_is_of(struct request *request, const struct address *satellite, enum action action)
+{
+	request->of = satellite;
+	request->action = action;
+}
+
+static void note(const struct request *request, enum meter_outcome outcome)
+{
+	if (request->of != NULL && request->parts->meter != NULL)
+		meter_add(request->parts->meter,
+			  &(struct meter_note){*request->of, request->action, outcome, request->moved,
+					       clock_monotonic() - request->began});
+}
+
 void request_end(struct request *request)
 {
-	if (request->session != NULL)
-		detach(request);
+	if (request->session == NULL)
+		return;
+	note(request, METER_DONE);
+	detach(request);
+}
+
+/* Over before its end. */
+static void stop(struct request *request, enum meter_outcome outcome)
+{
+	note(request, outcome);
+	detach(request);
+	if (request->verb->stopped != NULL)
+		request->verb->stopped(request);
 }
 
 void request_refuse(struct request *request, enum refusal refusal, const char *words)
@@ -86,16 +112,13 @@ void request_refuse(struct request *request, enum refusal refusal, const char *w
 	if (request->session == NULL)
 		return;
 	session_refuse(request->session, request->number, refusal, words);
-	request_stop(request);
+	stop(request, METER_FAILED);
 }
 
 void request_stop(struct request *request)
 {
-	if (request->session == NULL)
-		return;
-	detach(request);
-	if (request->verb->stopped != NULL)
-		request->verb->stopped(request);
+	if (request->session != NULL)
+		stop(request, METER_LOST);
 }
 
 void request_job(struct request *request, void (*work)(void *request), void (*done)(void *request))

@@ -48,6 +48,9 @@ struct request {
 	uint64_t moved;		     /* bytes of payload, by which slowness is judged */
 	uint64_t marked;	     /* the session's: moved, when it last looked, … */
 	uint64_t marked_at;	     /* … on the monotonic clock */
+	const struct address *of;    /* the satellite, while the request lives; NULL: not counted in the meter */
+	enum action action;
+	uint64_t began; /* monotonic */
 	struct request *prev, *next; /* the session's */
 };
 
@@ -56,6 +59,9 @@ struct request {
 /* Begin the common part, in verb->begin. */
 void request_init(struct request *request, const struct verb *verb, struct session *session,
 		  const struct message *opening);
+
+/* For the meter: of which satellite the request is, and what it does. `satellite` lives as long as the request. */
+void request_is_of(struct request *request, const struct address *satellite, enum action action);
 
 /* Answer; dropped when the request is over. The number is filled in. */
 void request_send(struct request *request, struct message *message);

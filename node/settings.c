@@ -40,6 +40,9 @@ void settings_read(const struct options *options, struct settings *ret)
 	ret->serials = (uint32_t)option_int(options, "serials");
 	serving_read(options, &ret->limits.channel, &ret->limits.listener);
 	ret->limits.requests = (unsigned)option_int(options, "requests");
+	ret->web_dir = option_text(options, "web-dir");
+	ret->cost.watts = (unsigned)option_int(options, "watts");
+	ret->cost.kwh = amount_of(option_int(options, "kwh-price"));
 }
 
 void settings_read_live(const struct options *options, struct live_settings *ret)

@@ -2,6 +2,7 @@
 #ifndef GRANARY_NODE_SETTINGS_H
 #define GRANARY_NODE_SETTINGS_H
 
+#include "common/amount.h"
 #include "common/log.h"
 #include "common/options.h"
 #include "common/serving.h"
@@ -13,7 +14,13 @@
 /* Names of the options that `init` writes to config.ini and `run` takes. */
 #define SETTINGS_OPTIONS                                                                                      \
 	"satellite allocate listen external http payout check-in settle index scrub workers disk-threads in-flight " \
-	"requests serials " SERVING_OPTIONS " log-level"
+	"requests serials web-dir watts kwh-price " SERVING_OPTIONS " log-level"
+
+/* What running the node costs; zeros: nobody said. */
+struct running_cost {
+	unsigned watts;
+	struct amount kwh; /* tokens per kWh */
+};
 
 struct settings {
 	uint64_t allocation; /* bytes */
@@ -26,6 +33,8 @@ struct settings {
 	uint64_t in_flight; /* bytes of payload in memory */
 	uint32_t serials;   /* outstanding allocations per satellite and client */
 	struct limits limits;
+	const char *web_dir; /* in place of the page's embedded files; NULL */
+	struct running_cost cost;
 };
 
 /* What can be changed while the node runs. */

@@ -110,14 +110,10 @@ static const struct http_route first[] = {
 	{"GET", "/", see_other, HTTP_OPEN},
 };
 static const struct http_route second[] = {
-	{"GET", "/look", echo_cookie, HTTP_READ},
-	{"POST", "/form", echo_form, HTTP_OPEN},
-	{"POST", "/command", echo_form, HTTP_WRITE},
-	{"GET", "/cookie", echo_cookie, HTTP_OPEN},
-	{"GET", "/file", send_file, HTTP_OPEN},
-	{"GET", "/stream", begin_stream, HTTP_OPEN},
-	{"GET", "/end", end_stream, HTTP_OPEN},
-	{"GET", "/flood", flood_stream, HTTP_OPEN},
+	{"GET", "/look", echo_cookie, HTTP_READ},    {"POST", "/form", echo_form, HTTP_OPEN},
+	{"POST", "/command", echo_form, HTTP_WRITE}, {"GET", "/cookie", echo_cookie, HTTP_OPEN},
+	{"GET", "/file", send_file, HTTP_OPEN},	     {"GET", "/stream", begin_stream, HTTP_OPEN},
+	{"GET", "/end", end_stream, HTTP_OPEN},	     {"GET", "/flood", flood_stream, HTTP_OPEN},
 };
 
 static enum http_access allows(struct http_request *request, void *arg)
