@@ -168,21 +168,45 @@ static uint32_t threshold(const struct redundancy *redundancy)
 	return redundancy->repair < redundancy->success ? redundancy->repair : redundancy->success - 1U;
 }
 
-/* When its health will reach the threshold, and it is repaired after the delay. */
-static void plan_repair(struct run *run, uint32_t segment)
+/* The day on which its health reaches the threshold, which may be past. */
+static uint32_t threshold_day(const struct run *run, uint32_t segment)
 {
-	uint32_t leaving[REDUNDANCY_TOTAL], count = run->held[segment], least = threshold(&run->plan->redundancy);
+	uint32_t leaving[REDUNDANCY_TOTAL], count = run->held[segment];
 	const uint32_t *pieces = pieces_of(run, segment);
-	uint32_t day;
 
-	if (count <= least) { /* too few nodes to repair it fully: try again */
+	for (uint32_t i = 0; i < count; i++)
+		leaving[i] = run->drives.drives[pieces[i]].leaving;
+	return find_ranked(leaving, count, count - threshold(&run->plan->redundancy) - 1);
+}
+
+/* The next day on which one of its nodes leaves in good order, or has begun to and still has its piece. */
+static uint32_t exit_day(const struct run *run, uint32_t segment)
+{
+	const uint32_t *pieces = pieces_of(run, segment);
+	uint32_t next = DRIVES_NEVER, tomorrow = run->day + 1;
+
+	for (uint32_t i = 0; i < run->held[segment]; i++) {
+		const struct drive *drive = &run->drives.drives[pieces[i]];
+		uint32_t day = drive->leaving > tomorrow ? drive->leaving : tomorrow;
+
+		if (drive->leaving != drive->gone && drive->gone > tomorrow && day < next)
+			next = day;
+	}
+	return next;
+}
+
+/* Look at it when it is to be repaired, or a piece to be moved. */
+static void plan_next(struct run *run, uint32_t segment)
+{
+	uint64_t repair, exit;
+
+	if (run->held[segment] <= threshold(&run->plan->redundancy)) { /* too few nodes to repair it: try again */
 		put_on_calendar(run, segment, (uint64_t)run->day + 1);
 		return;
 	}
-	for (uint32_t i = 0; i < count; i++)
-		leaving[i] = run->drives.drives[pieces[i]].leaving;
-	day = find_ranked(leaving, count, count - least - 1);
-	put_on_calendar(run, segment, (uint64_t)day + run->plan->repair_delay);
+	repair = (uint64_t)threshold_day(run, segment) + run->plan->repair_delay;
+	exit = run->plan->churn > 0 ? exit_day(run, segment) : DRIVES_NEVER;
+	put_on_calendar(run, segment, exit < repair ? exit : repair);
 }
 
 static struct select_rules rules_for(const struct run *run, uint32_t want)
@@ -195,15 +219,21 @@ static struct select_rules rules_for(const struct run *run, uint32_t want)
 	};
 }
 
-/* So many pieces more for a segment, on nodes of today. How many there were. */
-static uint32_t add_pieces(struct run *run, uint32_t segment, uint32_t want)
+/* Up to so many drives for pieces more, on nodes of today. How many there are. */
+static uint32_t find_drives(struct run *run, uint32_t want, uint32_t *ret)
 {
-	uint32_t places[REDUNDANCY_TOTAL], *pieces = pieces_of(run, segment) + run->held[segment];
 	struct select_rules rules = rules_for(run, want);
-	uint32_t found = select_nodes(run->set, &rules, &run->random, places);
+	uint32_t found = select_nodes(run->set, &rules, &run->random, ret);
 
 	for (uint32_t i = 0; i < found; i++)
-		pieces[i] = run->current[places[i]];
+		ret[i] = run->current[ret[i]];
+	return found;
+}
+
+static uint32_t add_pieces(struct run *run, uint32_t segment, uint32_t want)
+{
+	uint32_t found = find_drives(run, want, pieces_of(run, segment) + run->held[segment]);
+
 	run->held[segment] = (uint8_t)(run->held[segment] + found);
 	return found;
 }
@@ -231,7 +261,7 @@ static void place_segments(struct run *run)
 	for (uint32_t segment = 0; segment < run->plan->segments; segment++) {
 		select_begin(run->set);
 		add_pieces(run, segment, draw_health(run));
-		plan_repair(run, segment);
+		plan_next(run, segment);
 	}
 }
 
@@ -295,28 +325,55 @@ static void lose(struct run *run, uint32_t segment)
 	this_month(run)->lost++;
 }
 
-/* Only healthy pieces stay in its list. All that are kept are held against choosing their nodes again. */
-static void keep_healthy(struct run *run, uint32_t segment)
+/* Nodes that keep a piece are not chosen again. */
+static void hold_kept(struct run *run, uint32_t segment)
 {
-	uint32_t *pieces = pieces_of(run, segment), kept = 0;
+	const uint32_t *pieces = pieces_of(run, segment);
 
 	select_begin(run->set);
-	for (uint32_t i = 0; i < run->held[segment]; i++) {
-		enum piece_state state = state_of(run, pieces[i]);
-
-		if (piece_is_kept(state))
+	for (uint32_t i = 0; i < run->held[segment]; i++)
+		if (piece_is_kept(state_of(run, pieces[i])))
 			select_hold(run->set, run->drives.drives[pieces[i]].place);
-		if (piece_is_healthy(state))
-			pieces[kept++] = pieces[i];
-	}
-	run->held[segment] = (uint8_t)kept;
 }
 
-/* Do what its health asks for. Returns the pieces moved. */
+/* Lost pieces stay in its list until here: by them, plan_next knows since when it waits. */
+static uint32_t rebuild(struct run *run, uint32_t segment, uint32_t want)
+{
+	uint32_t *pieces = pieces_of(run, segment), kept = 0, rebuilt;
+
+	hold_kept(run, segment);
+	for (uint32_t i = 0; i < run->held[segment]; i++)
+		if (piece_is_healthy(state_of(run, pieces[i])))
+			pieces[kept++] = pieces[i];
+	run->held[segment] = (uint8_t)kept;
+	rebuilt = add_pieces(run, segment, want);
+	run->result->repairs++;
+	run->result->downloaded += run->plan->redundancy.required;
+	run->result->uploaded += rebuilt;
+	this_month(run)->repairs++;
+	return run->plan->redundancy.required + rebuilt;
+}
+
+/* Copy what is on nodes that leave. */
+static uint32_t move(struct run *run, uint32_t segment, uint32_t want)
+{
+	uint32_t drives[REDUNDANCY_TOTAL], *pieces = pieces_of(run, segment), found, moved = 0;
+
+	hold_kept(run, segment);
+	found = find_drives(run, want, drives);
+	for (uint32_t i = 0; i < run->held[segment] && moved < found; i++)
+		if (state_of(run, pieces[i]) == PIECE_EXITING)
+			pieces[i] = drives[moved++];
+	run->result->moved += moved;
+	return 2 * moved;
+}
+
+/* Do what its health asks for. Returns the pieces that went over the network. */
 static uint32_t treat(struct run *run, uint32_t segment)
 {
-	uint32_t counts[PIECE_STATES], rebuilt = 0;
+	uint32_t counts[PIECE_STATES], traffic = 0;
 	struct health health;
+	bool is_time;
 
 	count_pieces(run, segment, counts);
 	health_judge_counts(&run->plan->redundancy, counts, &health);
@@ -325,16 +382,14 @@ static uint32_t treat(struct run *run, uint32_t segment)
 		lose(run, segment);
 		return 0;
 	}
-	if (health.rebuild > 0) {
-		keep_healthy(run, segment);
-		rebuilt = add_pieces(run, segment, health.rebuild);
-		run->result->repairs++;
-		run->result->downloaded += run->plan->redundancy.required;
-		run->result->uploaded += rebuilt;
-		this_month(run)->repairs++;
-	}
-	plan_repair(run, segment);
-	return health.rebuild > 0 ? run->plan->redundancy.required + rebuilt : 0;
+	is_time = run->held[segment] <= threshold(&run->plan->redundancy) ||
+		  run->day >= (uint64_t)threshold_day(run, segment) + run->plan->repair_delay;
+	if (health.rebuild > 0 && is_time)
+		traffic = rebuild(run, segment, health.rebuild);
+	else if (counts[PIECE_EXITING] > 0)
+		traffic = move(run, segment, counts[PIECE_EXITING]);
+	plan_next(run, segment);
+	return traffic;
 }
 
 static uint32_t order_of(const struct run *run, uint32_t segment)

@@ -5,10 +5,11 @@
  * and which segment comes first is decided by audit/health.h: the very functions that a satellite calls. Virtual are
  * only the drives, which fail, leave and are replaced as audit/drives.h has it.
  *
- * What fails on a day fails before that day's repairs. A segment whose health reaches the threshold on day d is
- * repaired on day d + delay, from what is left by then, unless fewer pieces than it needs are kept: it is lost. With a
- * limit on bandwidth, what is not done on a day waits for the next, the segments in most danger first. At the beginning
- * the network is in full swing: segments stand anywhere between whole and the threshold, as often as they will later.
+ * What fails on a day fails before that day's repairs. Pieces of a node that leaves are copied to others at once. A
+ * segment whose health reaches the threshold on day d is repaired on day d + delay, from what is left by then, unless
+ * fewer pieces than it needs are kept: it is lost. With a limit on bandwidth, what is not done on a day waits for the
+ * next, the segments in most danger first. At the beginning the network is in full swing: segments stand anywhere
+ * between whole and the threshold, as often as they will later.
  *
  * Because the lives of drives do not depend on segments they are known beforehand, and so is the day on which a segment
  * will reach its threshold; only segments that are due are ever looked at. A run takes memory of four bytes per piece
@@ -68,6 +69,7 @@ struct simulate_result {
 	uint64_t repairs;
 	uint64_t downloaded; /* pieces */
 	uint64_t uploaded;
+	uint64_t moved;	      /* pieces, copied from nodes that left to others */
 	uint64_t lost;	      /* segments */
 	uint32_t min_healthy; /* lowest health ever seen */
 	uint32_t month_count;
@@ -80,7 +82,7 @@ void simulate_result_free(struct simulate_result *result);
 
 double simulate_failures_per_day(const struct simulate_plan *plan, const struct simulate_result *result);
 double simulate_repairs_per_segment_year(const struct simulate_plan *plan, const struct simulate_result *result);
-/* Pieces moved ÷ those that the customers' data itself would fill. */
+/* Pieces downloaded and uploaded ÷ those that the customers' data itself would fill. */
 double simulate_traffic_per_stored_byte_year(const struct simulate_plan *plan, const struct simulate_result *result);
 /* The chance that a segment is lost within a year, by this run; when none was lost, the largest that the run does not
  * contradict: with a higher one, it would have lost one in 95 of 100 cases. */

@@ -63,9 +63,9 @@ double simulate_repairs_per_segment_year(const struct simulate_plan *plan, const
 
 double simulate_traffic_per_stored_byte_year(const struct simulate_plan *plan, const struct simulate_result *result)
 {
-	double moved = (double)(result->downloaded + result->uploaded);
+	double traffic = (double)(result->downloaded + result->uploaded + 2 * result->moved);
 
-	return moved / (segment_years(plan) * plan->redundancy.required);
+	return traffic / (segment_years(plan) * plan->redundancy.required);
 }
 
 double simulate_loss_per_segment_year(const struct simulate_plan *plan, const struct simulate_result *result)
@@ -106,15 +106,18 @@ void simulate_estimate(const struct simulate_plan *plan, struct simulate_estimat
 	uint32_t threshold = rs->repair < rs->success ? rs->repair : rs->success - 1U;
 	uint32_t days = plan->repair_delay > 0 ? plan->repair_delay : 1;
 	double p = (double)plan->daily_failure / SIMULATE_CERTAIN;
-	double daily = p - (log1p(-(double)plan->outage / SIMULATE_CERTAIN) - (double)plan->churn / SIMULATE_CERTAIN) /
-				   SIMULATE_YEAR;
+	double daily = p - log1p(-(double)plan->outage / SIMULATE_CERTAIN) / SIMULATE_YEAR;
 	double steps = threshold > 0 ? log((double)rs->success / threshold) : 1;
 	double repairs = daily > 0 ? SIMULATE_YEAR / (steps / daily + plan->repair_delay) : 0;
+
+	double held = threshold > 0 ? (rs->success - threshold) / steps : rs->success; /* pieces, on average */
+	double moves = held * plan->churn / SIMULATE_CERTAIN;
 
 	*ret = (struct simulate_estimate){
 		.failures_per_day = plan->nodes * p,
 		.repairs_per_segment_year = repairs,
-		.traffic_per_stored_byte_year = repairs * (rs->required + rs->success - threshold) / rs->required,
+		.traffic_per_stored_byte_year =
+			(repairs * (rs->required + rs->success - threshold) + 2 * moves) / rs->required,
 		.loss_per_segment_year = repairs * chance_of_loss(plan, threshold, plan->daily_failure, days),
 	};
 	if (plan->outage > 0)

@@ -123,15 +123,16 @@ static void print_as_json(const struct simulation *s)
 				     simulate_nines(paper->loss_per_segment_year));
 
 	commands_print_json(json_pack(
-		"{s:f, s:I, s:I, s:f, s:f, s:f, s:b, s:f, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "failures_per_day",
+		"{s:f, s:I, s:I, s:f, s:f, s:f, s:b, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o}", "failures_per_day",
 		simulate_failures_per_day(&s->plan, &s->result), "segments_lost", (json_int_t)s->result.lost,
 		"min_healthy", (json_int_t)s->result.min_healthy, "repairs_per_segment_year",
 		simulate_repairs_per_segment_year(&s->plan, &s->result), "repair_bytes_per_stored_byte_year",
 		simulate_traffic_per_stored_byte_year(&s->plan, &s->result), "durability_nines", simulate_nines(loss),
 		"durability_is_bound", s->result.lost == 0, "loss_per_segment_year", loss, "repairs",
 		(json_int_t)s->result.repairs, "failures", (json_int_t)s->result.failures, "outage_failures",
-		(json_int_t)s->result.outages, "exits", (json_int_t)s->result.exits, "seconds", s->seconds, "estimate",
-		estimate, "months", months_json(&s->result)));
+		(json_int_t)s->result.outages, "exits", (json_int_t)s->result.exits, "moved",
+		(json_int_t)s->result.moved, "seconds", s->seconds, "estimate", estimate, "months",
+		months_json(&s->result)));
 }
 
 /* What was run, on one line. */
@@ -168,6 +169,9 @@ static void print_as_text(const struct simulation *s)
 		printf("%-46s %14" PRIu64 "\n", "drives lost in outages", result->outages);
 	if (result->exits > 0)
 		printf("%-46s %14" PRIu64 "\n", "nodes that left in good order", result->exits);
+	if (result->moved > 0)
+		printf("%-46s %14.4f\n", "pieces of a segment that moved with them a year",
+		       (double)result->moved / s->plan.segments / s->plan.years);
 	printf("%-46s %14.4f %14.4f\n", "repairs of a segment a year",
 	       simulate_repairs_per_segment_year(&s->plan, result), paper->repairs_per_segment_year);
 	printf("%-46s %14.4f %14.4f\n", "repair traffic a year, TB for a TB of data",
