@@ -109,7 +109,6 @@ void simulate_estimate(const struct simulate_plan *plan, struct simulate_estimat
 	double daily = p - log1p(-(double)plan->outage / SIMULATE_CERTAIN) / SIMULATE_YEAR;
 	double steps = threshold > 0 ? log((double)rs->success / threshold) : 1;
 	double repairs = daily > 0 ? SIMULATE_YEAR / (steps / daily + plan->repair_delay) : 0;
-
 	double held = threshold > 0 ? (rs->success - threshold) / steps : rs->success; /* pieces, on average */
 	double moves = held * plan->churn / SIMULATE_CERTAIN;
 
