@@ -46,6 +46,11 @@ bool command_takes(const struct command *command, const char *name)
 	return option_word_in(command->options, ' ', name);
 }
 
+const char *options_flag(const struct option_spec *spec)
+{
+	return spec->flag != NULL ? spec->flag : spec->name;
+}
+
 void options_environment_name(const struct option_spec *spec, char *out, size_t room)
 {
 	snprintf(out, room, "GRANARY_%s", spec->name);

@@ -31,6 +31,7 @@ enum option_type {
 
 struct option_spec {
 	const char *name; /* "listen": --listen, GRANARY_LISTEN, listen = in the file */
+	const char *flag; /* --FLAG, when two options of different commands are to look alike; NULL: as the name */
 	char letter;	  /* -l, or 0 */
 	enum option_type type;
 	uint64_t min, max;
@@ -46,12 +47,12 @@ struct options;
 
 /* A command of a program: `granary-node run`. */
 struct command {
-	const char *name; /* one word, or two: "access import" */
-	const char *arguments; /* "[FILE…]", "" for none */
-	const char *help;      /* one line */
-	const char *details;   /* further paragraphs for --help and the man page; may be NULL */
-	const char *options;   /* names of its options, separated by spaces; "dir json" */
-	int min_arguments, max_arguments; /* -1: any number */
+	const char *name;		     /* one word, or two: "access import" */
+	const char *arguments;		     /* "[FILE…]", "" for none */
+	const char *help;		     /* one line */
+	const char *details;		     /* further paragraphs for --help and the man page; may be NULL */
+	const char *options;		     /* names of its options, separated by spaces; "dir json" */
+	int min_arguments, max_arguments;    /* -1: any number */
 	int (*run)(struct options *options); /* returns the exit status: 0 done, 1 failed, 2 usage */
 };
 
@@ -73,7 +74,7 @@ int program_main(const struct program *program, int argc, char **argv);
  * end of the command; an option without a value is NULL, 0 or false. */
 bool option_given(const struct options *options, const char *name); /* from any source but the default */
 bool option_flag(const struct options *options, const char *name);
-uint64_t option_int(const struct options *options, const char *name); /* INT, SIZE, DURATION, AMOUNT */
+uint64_t option_int(const struct options *options, const char *name);	  /* INT, SIZE, DURATION, AMOUNT */
 const char *option_text(const struct options *options, const char *name); /* any type, as text; NULL when unset */
 const struct hostport *option_hostport(const struct options *options, const char *name);
 const struct endpoint *option_endpoint(const struct options *options, const char *name, size_t index);
@@ -93,6 +94,10 @@ const char *options_dir(const struct options *options); /* --dir, made absolute 
  * `name = value` under a comment with each one's help; paths are made absolute. ERR_EXISTS rather than replacing one,
  * ERR_FORMAT when a value cannot stand in such a file (too long, " ;" or spaces around it), ERR_IO and its kind. */
 enum err options_save(const struct options *options, const char *names) WARN_UNUSED;
+/* Put `name = text` in the place of what DIR/config.ini has of that option, or at its end, and leave all else there as
+ * it is; durably. The file may be missing. ERR_FORMAT when the text cannot stand in such a file or the file makes no
+ * sense, ERR_IO and its kind. */
+enum err options_change_file(const struct options *options, const char *name, const char *text) WARN_UNUSED;
 /* Read file and environment again (SIGHUP); on failure nothing changes and *why says what. No other thread may read
  * options meanwhile. */
 enum err options_reload(struct options *options, char *why, size_t room) WARN_UNUSED;

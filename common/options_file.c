@@ -195,3 +195,80 @@ enum err options_save(const struct options *options, const char *names)
 	free(text);
 	return err;
 }
+
+/* Whether a line of the file gives this option a value. */
+static bool line_sets(struct bytes line, const char *name)
+{
+	size_t len = strlen(name), at = 0;
+
+	while (at < line.len && (line.data[at] == ' ' || line.data[at] == '\t'))
+		at++;
+	if (line.len - at <= len || memcmp(line.data + at, name, len) != 0)
+		return false;
+	for (at += len; at < line.len && (line.data[at] == ' ' || line.data[at] == '\t'); at++)
+		continue;
+	return at < line.len && (line.data[at] == '=' || line.data[at] == ':');
+}
+
+/* The file's text with the option's first line replaced, its others gone; or a new line at the end. */
+static void print_changed(struct bytes before, const char *name, const char *text, FILE *to)
+{
+	bool done = false;
+
+	for (size_t at = 0; at < before.len;) {
+		const uint8_t *start = before.data + at, *end = memchr(start, '\n', before.len - at);
+		size_t len = end == NULL ? before.len - at : (size_t)(end - start);
+
+		at += end == NULL ? len : len + 1;
+		if (!line_sets(bytes_of(start, len), name)) {
+			fwrite(start, 1, len, to);
+			fputc('\n', to);
+		} else if (!done) {
+			fprintf(to, "%s = %s\n", name, text);
+			done = true;
+		}
+	}
+	if (!done)
+		fprintf(to, "%s = %s\n", name, text);
+}
+
+/* What is to be written must read back, and so must what stood there before. */
+static enum err check_text(const struct options *options, const char *path, struct bytes text)
+{
+	struct option_values *layer = option_layer_new(options);
+	char why[OPTION_WHY];
+	enum err err = options_parse_file(options, layer, path, text, why, sizeof(why));
+
+	option_layer_free(options, layer);
+	return err == ERR_OK ? ERR_OK : ERR_FORMAT;
+}
+
+enum err options_change_file(const struct options *options, const char *name, const char *text)
+{
+	char *path = file_join(options->dir, CONFIG_NAME), *before = NULL, *after = NULL;
+	size_t len = 0, after_len = 0;
+	enum err err = file_read(path, CONFIG_BYTES_MAX, &before, &len);
+	FILE *to;
+
+	if (err == ERR_NOT_FOUND)
+		err = ERR_OK;
+	if (err != ERR_OK)
+		goto out;
+	err = ERR_FORMAT;
+	if (!survives_file(text) || strlen(name) + 3 + strlen(text) > CONFIG_LINE_MAX)
+		goto out;
+	to = open_memstream(&after, &after_len);
+	if (to == NULL)
+		abort();
+	print_changed(bytes_of(before, len), name, text, to);
+	if (fclose(to) != 0)
+		abort();
+	err = check_text(options, path, bytes_of(after, after_len));
+	if (err == ERR_OK)
+		err = file_replace(path, bytes_of(after, after_len), 0600);
+out:
+	free(after);
+	free(before);
+	free(path);
+	return err;
+}

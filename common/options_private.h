@@ -26,7 +26,7 @@ struct options {
 	const struct program *program;
 	const struct command *command;
 	struct option_values *layers[LAYERS]; /* each of program->option_count */
-	char **arguments; /* not owned */
+	char **arguments;		      /* not owned */
 	int argument_count;
 	char *dir;
 };
@@ -47,6 +47,8 @@ void option_layer_free(const struct options *options, struct option_values *laye
 size_t options_find(const struct program *program, const char *name);
 /* The command takes the option called `name`. */
 bool command_takes(const struct command *command, const char *name);
+/* What it is called on the command line. */
+const char *options_flag(const struct option_spec *spec);
 /* GRANARY_LISTEN of "listen". */
 void options_environment_name(const struct option_spec *spec, char *out, size_t room);
 

@@ -105,7 +105,7 @@ static void make_tables(const struct program *program, const struct command *com
 
 		if (!command_takes(command, spec->name))
 			continue;
-		*next++ = (struct option){spec->name, flag ? optional_argument : required_argument, NULL,
+		*next++ = (struct option){options_flag(spec), flag ? optional_argument : required_argument, NULL,
 					  FIRST_CODE + (int)i};
 		if (spec->letter != 0) {
 			assert(letter < tables->letters + sizeof(tables->letters) - 2);
@@ -149,7 +149,7 @@ static void explain_unknown(const struct options *options, const char *word, cha
 	nearest_init(&nearest, name);
 	for (size_t i = 0; i < program->option_count; i++) {
 		if (command_takes(options->command, program->options[i].name))
-			nearest_offer(&nearest, program->options[i].name);
+			nearest_offer(&nearest, options_flag(&program->options[i]));
 	}
 	if (nearest.best != NULL)
 		snprintf(why, room, "%s: unknown option --%s; did you mean --%s?", options->command->name, name,
@@ -164,7 +164,7 @@ static enum err take_flag(struct options *options, int code, char *why, size_t r
 	size_t index = index_of_code(options, code);
 	char what[NEAREST_MAX + 3];
 
-	snprintf(what, sizeof(what), "--%s", options->program->options[index].name);
+	snprintf(what, sizeof(what), "--%s", options_flag(&options->program->options[index]));
 	return options_add(options, options->layers[LAYER_FLAG], index, what, optarg == NULL ? "true" : optarg, why,
 			   room);
 }

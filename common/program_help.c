@@ -92,7 +92,7 @@ static void print_option(const struct option_spec *spec, FILE *to)
 
 	if (spec->letter != 0)
 		snprintf(letter, sizeof(letter), "-%c, ", spec->letter);
-	snprintf(left, sizeof(left), "%s--%s%s%s", letter, spec->name, value == NULL ? "" : " ",
+	snprintf(left, sizeof(left), "%s--%s%s%s", letter, options_flag(spec), value == NULL ? "" : " ",
 		 value == NULL ? "" : value);
 	snprintf(right, sizeof(right), "%s%s%s%s%s%s%s%s", spec->help, spec->type == OPTION_CHOICE ? " One of " : "",
 		 spec->type == OPTION_CHOICE ? spec->choices : "", spec->type == OPTION_CHOICE ? "." : "",
@@ -207,7 +207,7 @@ static void print_roff_paragraphs(const char *text, FILE *to)
 	}
 }
 
-static void print_man_command(const struct command *command, FILE *to)
+static void print_man_command(const struct program *program, const struct command *command, FILE *to)
 {
 	struct bytes word;
 	const char *names = command->options;
@@ -224,8 +224,13 @@ static void print_man_command(const struct command *command, FILE *to)
 	if (command->options[0] == '\0')
 		return;
 	fputs(".Pp\nOptions:", to);
-	while (option_next_word(&names, ' ', &word))
-		fprintf(to, "\n.Fl \\-%.*s %s", (int)word.len, (const char *)word.data, *names == '\0' ? "." : ",");
+	while (option_next_word(&names, ' ', &word)) {
+		char *name = memory_copy(word.data, word.len);
+		const struct option_spec *spec = &program->options[options_find(program, name)];
+
+		fprintf(to, "\n.Fl \\-%s %s", options_flag(spec), *names == '\0' ? "." : ",");
+		free(name);
+	}
 	fputc('\n', to);
 }
 
@@ -236,7 +241,7 @@ static void print_man_option(const struct option_spec *spec, FILE *to)
 	fputs(".It", to);
 	if (spec->letter != 0)
 		fprintf(to, " Fl %c ,", spec->letter);
-	fprintf(to, " Fl \\-%s", spec->name);
+	fprintf(to, " Fl \\-%s", options_flag(spec));
 	if (value != NULL) {
 		fputs(" Ar", to);
 		print_macro_argument(value, to);
@@ -260,7 +265,7 @@ void program_print_man(const struct program *program, FILE *to)
 {
 	fputs(".Sh COMMANDS\n.Bl -tag -width Ds\n", to);
 	for (size_t i = 0; i < program->command_count; i++)
-		print_man_command(&program->commands[i], to);
+		print_man_command(program, &program->commands[i], to);
 	fputs(".El\n.Sh OPTIONS\n.Bl -tag -width Ds\n", to);
 	for (size_t i = 0; i < program->option_count; i++)
 		print_man_option(&program->options[i], to);
@@ -275,7 +280,7 @@ static void print_completion_case(const struct program *program, const struct co
 	fprintf(to, "\t\"%s\") words=\"--help", command->name);
 	for (size_t i = 0; i < program->option_count; i++) {
 		if (command_takes(command, program->options[i].name))
-			fprintf(to, " --%s", program->options[i].name);
+			fprintf(to, " --%s", options_flag(&program->options[i]));
 	}
 	fputs("\" ;;\n", to);
 }
@@ -288,14 +293,14 @@ static void print_completion_values(const struct program *program, FILE *to)
 		struct bytes word;
 
 		if (spec->type == OPTION_PATH) {
-			fprintf(to, "\t--%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", spec->name);
+			fprintf(to, "\t--%s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n", options_flag(spec));
 		} else if (spec->type == OPTION_CHOICE) {
-			fprintf(to, "\t--%s) COMPREPLY=($(compgen -W \"", spec->name);
+			fprintf(to, "\t--%s) COMPREPLY=($(compgen -W \"", options_flag(spec));
 			while (option_next_word(&choices, '|', &word))
 				fprintf(to, "%.*s ", (int)word.len, (const char *)word.data);
 			fputs("\" -- \"$cur\")); return ;;\n", to);
 		} else if (spec->type != OPTION_FLAG) {
-			fprintf(to, "\t--%s) return ;;\n", spec->name);
+			fprintf(to, "\t--%s) return ;;\n", options_flag(spec));
 		}
 	}
 }

@@ -176,6 +176,7 @@ json_t *api_status(const struct api *api)
 	json_object_set_new(json, "now", json_u64(clock_wall()));
 	json_object_set_new(json, "satellites", json_satellites(api));
 	json_object_set_new(json, "space", store_facts_space(&space));
+	json_object_set_new(json, "paused_until", json_time(pause_until(parts->pause, clock_wall())));
 	json_object_set_new(json, "missing", json_string(storage_missing(api->sources.storage)));
 	if (parts->store != NULL)
 		json_object_set_new(json, "damage", store_facts_damage(parts->store));
@@ -476,6 +477,41 @@ static void on_stop_chore(struct http_request *request, void *arg)
 	on_chore(request, arg);
 }
 
+static void on_pause(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	const struct api_controls *controls = &api->sources.controls;
+	uint64_t seconds = UINT64_MAX, until = 0;
+	enum err err;
+
+	if (!read_number(request, "seconds", PAUSE_MOST, &seconds) || seconds == UINT64_MAX) {
+		http_answer_error(request, 400, "seconds: for how long, at most 604800; 0 ends it");
+		return;
+	}
+	if (seconds > 0)
+		until = clock_wall() + seconds;
+	err = controls->pause(controls->arg, until);
+	if (err == ERR_OK)
+		http_answer_json(request, 200, json_pack("{s:o}", "paused_until", json_time(until)));
+	else
+		http_answer_error(request, 500, err_text(err));
+}
+
+static void on_reload(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	const struct api_controls *controls = &api->sources.controls;
+	char why[512] = "";
+	struct store_space space;
+
+	if (controls->reload(controls->arg, why, sizeof(why)) != ERR_OK) {
+		http_answer_error(request, 409, why);
+		return;
+	}
+	space_of(api, &space);
+	http_answer_json(request, 200, json_pack("{s:o}", "space", store_facts_space(&space)));
+}
+
 /* clang-format off */
 static const struct http_route routes[] = {
 	{"GET", "/health", on_health, HTTP_OPEN},
@@ -485,6 +521,8 @@ static const struct http_route routes[] = {
 	{"GET", "/api/v1/store/chore", on_chore, HTTP_READ},
 	{"GET", "/api/v1/earnings", on_earnings, HTTP_READ},
 	{"POST", "/api/v1/settle", on_settle, HTTP_WRITE},
+	{"POST", "/api/v1/pause", on_pause, HTTP_WRITE},
+	{"POST", "/api/v1/reload", on_reload, HTTP_WRITE},
 	{"POST", "/api/v1/store/check", on_check, HTTP_WRITE},
 	{"POST", "/api/v1/store/compact", on_compact, HTTP_WRITE},
 	{"POST", "/api/v1/store/restore", on_restore, HTTP_WRITE},

@@ -13,6 +13,15 @@
 #include "node/parts.h"
 #include "node/storage.h"
 
+/* What the daemon does when it is told to. */
+struct api_controls {
+	/* Read config.ini again; words go to `why`. */
+	enum err (*reload)(void *arg, char *why, size_t room);
+	/* Take no new transfers until then, Unix seconds; 0: take them again. */
+	enum err (*pause)(void *arg, uint64_t until);
+	void *arg;
+};
+
 /* What there is to tell of. All of it outlives the api. */
 struct api_sources {
 	const char *dir; /* the node's */
@@ -21,6 +30,7 @@ struct api_sources {
 	struct checkin *checkin;
 	struct chores *chores; /* NULL while the store is not there */
 	struct storage *storage;
+	struct api_controls controls;
 	const struct checkin_options *said; /* at check-ins */
 	const struct hostport *listen;	    /* where the piece server listens */
 	uint64_t started;		    /* Unix seconds; api_change keeps it */

@@ -158,7 +158,7 @@ static enum err say(struct visit *visit, struct errand *errand)
 		.endpoint = bytes_of_text(endpoint),
 		.allocated = space.allocation,
 		.used = space.live + space.trash + space.dead + space.overhead,
-		.available = space.read_only ? 0 : space.available,
+		.available = space.read_only || visit->options.paused ? 0 : space.available,
 		.payee = writer_bytes(&w),
 	};
 	return errand_ask(errand, &message, MSG_CHECKED_IN, take_answer, &visit->state, visit->state.reason);

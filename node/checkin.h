@@ -17,6 +17,7 @@ struct checkin;
 struct checkin_options {
 	struct hostport external; /* where it can be dialled; a wildcard host means: by the address we come from */
 	struct address payee;
+	bool paused;
 	uint64_t interval; /* seconds between two check-ins */
 };
 

@@ -6,6 +6,10 @@
 
 int node_init(struct options *options);
 int node_status(struct options *options); /* status.c */
+int node_pause(struct options *options); /* upkeep_commands.c */
+int node_resize(struct options *options);
+int node_config(struct options *options);
+int node_paths(struct options *options);
 int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
 int node_dispute_export(struct options *options);

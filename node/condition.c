@@ -96,6 +96,7 @@ void condition_find(const struct api_sources *sources, struct findings *findings
 		.orders_since = overdue.since,
 		.orders_until = overdue.until,
 		.ledger_behind = books_behind(sources->books),
+		.paused_until = pause_until(sources->parts->pause, clock_wall()),
 		.satellites = list,
 		.satellite_count = count,
 	};

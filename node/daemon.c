@@ -21,7 +21,8 @@
 #include "node/store_watch.h"
 
 #define DRAIN_MS 30000
-#define EXPIRE_SECONDS 60 /* between two looks for allocations that need not be remembered */
+#define TICK_SECONDS 2
+#define EXPIRE_TICKS 30 /* between two looks for allocations that need not be remembered */
 
 struct daemon {
 	struct options *options;
@@ -38,11 +39,12 @@ struct daemon {
 	struct api *api;
 	struct dashboard *dashboard;
 	struct service_signals *signals;
-	struct event *expire_timer;
+	struct event *ticker;
 	/* while the store is there */
 	struct piece_server *server;
 	struct chores *chores;
 	struct store_watch *watch;
+	unsigned ticks;
 	bool draining; /* the piece server */
 	bool stopping;
 	bool failed;
@@ -68,6 +70,7 @@ static void set_said(struct daemon *daemon, const struct live_settings *live)
 	daemon->said.external = live->has_external ? live->external : daemon->listen;
 	daemon->said.payee = live->has_payout ? live->payout : *key_address(daemon->key);
 	daemon->said.interval = live->check_in;
+	daemon->said.paused = pause_until(daemon->parts.pause, clock_wall()) > 0;
 }
 
 /* What needs no thread and no port. */
@@ -87,6 +90,7 @@ static enum err open_parts(struct daemon *daemon, const struct live_settings *li
 	daemon->parts.metrics = stats_new();
 	daemon->parts.takings = takings_new();
 	daemon->parts.meter = meter_new();
+	daemon->parts.pause = pause_open(dir);
 	err = trust_open(dir, &daemon->parts.trust, text);
 	if (err != ERR_OK) {
 		snprintf(why, room, "%s", text);
@@ -157,6 +161,9 @@ static void close_desk(struct daemon *daemon)
 	daemon->books = NULL;
 }
 
+static enum err reload(void *arg, char *why, size_t room);
+static enum err set_pause(void *arg, uint64_t until);
+
 static void tell_sources(const struct daemon *daemon, struct api_sources *ret)
 {
 	*ret = (struct api_sources){
@@ -166,6 +173,7 @@ static void tell_sources(const struct daemon *daemon, struct api_sources *ret)
 		.checkin = daemon->checkin,
 		.chores = daemon->chores,
 		.storage = daemon->storage,
+		.controls = {reload, set_pause, (void *)(uintptr_t)daemon},
 		.said = &daemon->said,
 		.listen = &daemon->listen,
 	};
@@ -322,55 +330,89 @@ static void on_stop(void *arg)
 	}
 }
 
-static void apply(struct daemon *daemon, const struct live_settings *live)
+static enum err apply(struct daemon *daemon, const struct live_settings *live, char *why, size_t room)
 {
-	char why[SETTINGS_MESSAGE], quoted[SETTINGS_MESSAGE + 64];
+	enum err err;
 
 	log_setup("node", live->log_level);
-	if (set_satellites(daemon, live, why, sizeof(why)) != ERR_OK) {
-		log_event(LOG_WARN, "reload_failed", "why=%s", log_quote(why, quoted, sizeof(quoted)));
-		return;
-	}
+	err = set_satellites(daemon, live, why, room);
+	if (err != ERR_OK)
+		return err;
 	set_said(daemon, live);
 	checkin_change(daemon->checkin, &daemon->said);
 	daemon->settle = live->settle;
 	books_set_interval(daemon->books, live->settle);
+	storage_resize(daemon->storage, live->allocation);
 	log_event(LOG_INFO, "reloaded", "satellites=%zu", live->satellite_count);
+	return ERR_OK;
 }
 
-static void on_reload(void *arg)
+static enum err reload(void *arg, char *why, size_t room)
 {
 	struct daemon *daemon = arg;
-	char why[SETTINGS_MESSAGE], quoted[SETTINGS_MESSAGE + 64];
+	char quoted[SETTINGS_MESSAGE + 64];
 	struct live_settings live;
+	enum err err = options_reload(daemon->options, why, room);
 
-	if (options_reload(daemon->options, why, sizeof(why)) != ERR_OK) {
-		log_event(LOG_WARN, "reload_failed", "why=%s", log_quote(why, quoted, sizeof(quoted)));
-		return;
+	if (err == ERR_OK) {
+		settings_read_live(daemon->options, &live);
+		err = apply(daemon, &live, why, room);
+		settings_free_live(&live);
 	}
-	settings_read_live(daemon->options, &live);
-	apply(daemon, &live);
-	settings_free_live(&live);
+	if (err != ERR_OK)
+		log_event(LOG_WARN, "reload_failed", "why=%s", log_quote(why, quoted, sizeof(quoted)));
+	return err;
 }
 
-static void on_expire(evutil_socket_t fd, short what, void *arg)
+static void on_hangup(void *arg)
+{
+	char why[SETTINGS_MESSAGE] = "";
+
+	(void)!reload(arg, why, sizeof(why));
+}
+
+/* Tell the satellites when a pause begins or ends. */
+static void notice_pause(struct daemon *daemon)
+{
+	bool paused = pause_until(daemon->parts.pause, clock_wall()) > 0;
+
+	if (paused == daemon->said.paused)
+		return;
+	log_event(LOG_INFO, paused ? "paused" : "resumed", "%s", "");
+	daemon->said.paused = paused;
+	checkin_change(daemon->checkin, &daemon->said);
+}
+
+static enum err set_pause(void *arg, uint64_t until)
+{
+	struct daemon *daemon = arg;
+	enum err err = pause_set(daemon->parts.pause, until);
+
+	if (err == ERR_OK)
+		notice_pause(daemon);
+	return err;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *daemon = arg;
 
 	(void)fd;
 	(void)what;
-	admission_expire(daemon->parts.admission, clock_wall());
+	if (++daemon->ticks % EXPIRE_TICKS == 0)
+		admission_expire(daemon->parts.admission, clock_wall());
+	notice_pause(daemon);
 }
 
 static void serve(struct daemon *daemon)
 {
-	const struct timeval every = {EXPIRE_SECONDS, 0};
+	const struct timeval every = {TICK_SECONDS, 0};
 	char at[HOSTPORT_TEXT];
 
 	storage_watch(daemon->storage);
-	daemon->signals = service_signals_new(daemon->loop, on_stop, on_reload, daemon);
-	daemon->expire_timer = event_new(loop_base(daemon->loop), -1, EV_PERSIST, on_expire, daemon);
-	event_add(daemon->expire_timer, &every);
+	daemon->signals = service_signals_new(daemon->loop, on_stop, on_hangup, daemon);
+	daemon->ticker = event_new(loop_base(daemon->loop), -1, EV_PERSIST, on_tick, daemon);
+	event_add(daemon->ticker, &every);
 	hostport_print(&daemon->listen, at);
 	log_event(LOG_INFO, "started", "listen=%s http_port=%u workers=%u version=%s", at, api_port(daemon->api),
 		  daemon->settings.workers, GRANARY_VERSION);
@@ -382,8 +424,8 @@ static void serve(struct daemon *daemon)
 static void close_all(struct daemon *daemon)
 {
 	service_signals_free(daemon->signals);
-	if (daemon->expire_timer != NULL)
-		event_free(daemon->expire_timer);
+	if (daemon->ticker != NULL)
+		event_free(daemon->ticker);
 	api_free(daemon->api);
 	dashboard_stop(daemon->dashboard);
 	storage_unwatch(daemon->storage);
@@ -395,6 +437,7 @@ static void close_all(struct daemon *daemon)
 	trust_free(daemon->parts.trust);
 	meter_free(daemon->parts.meter);
 	takings_free(daemon->parts.takings);
+	pause_free(daemon->parts.pause);
 	metrics_free(daemon->parts.metrics);
 	key_free(daemon->key);
 }

@@ -321,10 +321,13 @@ static struct request *get_begin(struct session *session, const struct message *
 	struct get *get = memory_new(1, sizeof(*get));
 	enum refusal refusal;
 
-	(void)ret_words;
 	get->offset = message->get.offset;
 	get->length = message->get.length;
 	refusal = transfer_open(parts->trust, &request, &get->transfer);
+	if (refusal == REFUSAL_NONE && pause_until(parts->pause, request.now) > 0) {
+		refusal = REFUSAL_BUSY;
+		*ret_words = "this node pauses for maintenance";
+	}
 	if (refusal == REFUSAL_NONE && !admission_take(parts->admission, read_ahead_bytes(&message->get)))
 		refusal = REFUSAL_BUSY;
 	else if (refusal == REFUSAL_NONE)

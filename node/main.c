@@ -174,7 +174,8 @@ static const struct option_spec option_table[] = {
 	 .value = "YYYY-MM",
 	 .help = "The UTC month.",
 	 .command_only = true},
-	{.name = "storage",
+	{.name = "ask-storage",
+	 .flag = "storage",
 	 .type = OPTION_AMOUNT,
 	 .max = INT64_MAX,
 	 .value = "TOKENS",
@@ -249,6 +250,22 @@ static const struct command command_table[] = {
 	 "is, 2 "
 	 "something does, or the node does not answer.",
 	 "dir json http watch", 0, 0, node_status},
+	{"pause", "TIME", "Take no new transfers for a while, as for maintenance; 0 ends it.",
+	 "Transfers under way are finished, and audits answered as long as the node runs. The satellites are told at "
+	 "once, "
+	 "so that they send nobody. It holds over a restart.",
+	 "dir json http", 1, 1, node_pause},
+	{"resize", "SIZE", "Offer more or less disk space, at once and from now on.",
+	 "Written to config.ini; the running node follows without a restart. Less than is stored is fine: the pieces "
+	 "stay, "
+	 "and no more come until enough of them are deleted.",
+	 "dir json http", 1, 1, node_resize},
+	{"config", "", "Show what holds of each option, and where it comes from.",
+	 "From a flag, the environment, config.ini or the default. A name in config.ini that no option has is an "
+	 "error, "
+	 "which names the nearest that one has.",
+	 "dir json " SETTINGS_OPTIONS, 0, 0, node_config},
+	{"paths", "", "Show where everything of this node is kept.", NULL, "dir json", 0, 0, node_paths},
 	{"store stats", "", "Tell what the piece store holds, and where the bytes of its files go.",
 	 "Asks the running node; while none runs, opens the store itself.", "dir json http", 0, 0,
 	 store_commands_stats},
@@ -310,7 +327,7 @@ static const struct command command_table[] = {
 	 "told to the satellite when the running node next settles, until that accepts or refuses it: only then it "
 	 "counts. "
 	 "Without a price, shows what stands. Needs no running node.",
-	 "dir json satellite storage egress audit repair from", 0, 0, node_price},
+	 "dir json satellite ask-storage egress audit repair from", 0, 0, node_price},
 	{"claim", "", "Claim this node's pay from the satellite's payout contract.",
 	 "Needs no running node. The transaction is signed here, paid for by the node's key and sent through the "
 	 "--rpc server, which may be anyone's. Nothing is sent when the satellite's statement and the payout tree "

@@ -11,6 +11,7 @@
 #include "common/metrics.h"
 #include "node/admission.h"
 #include "node/meter.h"
+#include "node/pause.h"
 #include "node/store/store.h"
 #include "node/takings.h"
 #include "node/trust.h"
@@ -30,6 +31,7 @@ struct parts {
 	struct takings *takings;
 	struct meter *meter;
 	struct pool *disks; /* for whatever may wait for a disk */
+	struct pause *pause; /* NULL: never paused */
 	struct metrics *metrics;
 	struct limits limits;
 };

@@ -13,13 +13,14 @@
 #define UNASKED INT64_MAX /* base units: more than anybody pays */
 
 static const char *const kinds[] = {"storage", "egress", "audit", "repair"};
+static const char *const kind_options[] = {"ask-storage", "egress", "audit", "repair"};
 static const char *const states[] = {
 	[ASK_WAITING] = "waiting", [ASK_OFFERED] = "offered", [ASK_ACCEPTED] = "accepted", [ASK_REFUSED] = "refused"};
 
 static bool asks_anything(const struct options *options)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (option_given(options, kinds[i]))
+	for (size_t i = 0; i < sizeof(kind_options) / sizeof(kind_options[0]); i++)
+		if (option_given(options, kind_options[i]))
 			return true;
 	return false;
 }
@@ -71,7 +72,7 @@ static enum err ask_of(struct book_access *books, const struct satellite *satell
 static enum err ask(struct book_access *books, const struct options *options, const struct satellite *satellites,
 		    size_t count)
 {
-	const struct prices prices = {amount_asked(options, "storage"), amount_asked(options, "egress"),
+	const struct prices prices = {amount_asked(options, "ask-storage"), amount_asked(options, "egress"),
 				      amount_asked(options, "audit"), amount_asked(options, "repair")};
 	struct price price;
 	uint64_t from;

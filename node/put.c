@@ -262,6 +262,10 @@ static struct request *put_begin(struct session *session, const struct message *
 	uint64_t most = (uint64_t)BLOCKS_MOST * TREE_BLOCK;
 
 	refusal = transfer_open(parts->trust, &request, &put->transfer);
+	if (refusal == REFUSAL_NONE && pause_until(parts->pause, request.now) > 0) {
+		refusal = REFUSAL_BUSY;
+		*ret_words = "this node pauses for maintenance";
+	}
 	if (refusal == REFUSAL_NONE && put->transfer.allocation.limit > TREE_PIECE) {
 		refusal = REFUSAL_PIECE_LIMIT;
 		*ret_words = "a piece has at most 2 MiB";

@@ -51,6 +51,7 @@ void settings_read_live(const struct options *options, struct live_settings *ret
 	log_level_from_name(option_text(options, "log-level"), &ret->log_level);
 	ret->check_in = option_int(options, "check-in");
 	ret->settle = option_int(options, "settle");
+	ret->allocation = option_int(options, "allocate");
 	ret->has_external = option_given(options, "external");
 	if (ret->has_external)
 		ret->external = *option_hostport(options, "external");

@@ -42,6 +42,7 @@ struct live_settings {
 	enum log_level log_level;
 	uint64_t check_in; /* seconds */
 	uint64_t settle;   /* seconds, 0: on demand only */
+	uint64_t allocation; /* bytes */
 	bool has_external;
 	struct hostport external;
 	bool has_payout;

@@ -40,6 +40,13 @@ static const struct option_spec option_table[] = {
 	{.name = "json", .letter = 'j', .type = OPTION_FLAG, .help = "Print JSON.", .command_only = true},
 	{.name = "quiet", .type = OPTION_FLAG, .help = "Say less."},
 	{.name = "cache", .type = OPTION_PATH, .value = "PATH", .help = "Where to cache."},
+	{.name = "import-cache",
+	 .flag = "cache",
+	 .type = OPTION_INT,
+	 .max = 9,
+	 .value = "N",
+	 .help = "How many grants to cache.",
+	 .command_only = true},
 };
 
 /* What the command that ran saw. */
@@ -102,11 +109,18 @@ static int run_init(struct options *options)
 	return seen.saved == ERR_OK ? 0 : 1;
 }
 
+static int run_change(struct options *options)
+{
+	seen.saved = options_change_file(options, options_argument(options, 0), options_argument(options, 1));
+	return seen.saved == ERR_OK ? 0 : 1;
+}
+
 static int run_import(struct options *options)
 {
 	seen.runs++;
 	snprintf(seen.argument, sizeof(seen.argument), "%s", options_argument(options, 0));
 	assert_null(options_dir(options));
+	seen.workers = option_int(options, "import-cache");
 	return 0;
 }
 
@@ -114,7 +128,8 @@ static const struct command commands[] = {
 	{"run", "[FILE…]", "Do the work.", "As long as it takes.", "dir listen workers satellite log-level json quiet",
 	 0, 2, run},
 	{"init", "", "Make the directory.", NULL, "dir listen workers satellite cache", 0, 0, run_init},
-	{"access import", "GRANT", "Take a grant.", NULL, "json", 1, 1, run_import},
+	{"access import", "GRANT", "Take a grant.", NULL, "json import-cache", 1, 1, run_import},
+	{"change", "NAME TEXT", "Change the file.", NULL, "dir", 2, 2, run_change},
 	{"access export", "", "Give it away.", NULL, "json", 0, 0, run_import},
 };
 
@@ -387,6 +402,60 @@ static void test_save_refuses(void **state)
 	assert_false(file_exists(f->config));
 }
 
+static void expect_change(struct fixture *f, const char *before, const char *words, const char *after)
+{
+	char *text;
+	size_t len;
+
+	write_config(f, before);
+	assert_int_equal(call(f, words), 0);
+	assert_int_equal(file_read(f->config, 1000, &text, &len), ERR_OK);
+	assert_string_equal(text, after);
+	free(text);
+}
+
+static void test_change(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_change(f, "", "change --dir DIR workers 7", "workers = 7\n");
+	expect_change(f, "# mine\nworkers=3\n\nquiet = true", "change --dir DIR workers 7",
+		      "# mine\nworkers = 7\n\nquiet = true\n");
+	expect_change(f, "# workers = 1\nlisten = a:1\n", "change --dir DIR workers 7",
+		      "# workers = 1\nlisten = a:1\nworkers = 7\n");
+	expect_change(f, "satellite = a\nworkers : 3\nsatellite = b\n", "change --dir DIR satellite c",
+		      "satellite = c\nworkers : 3\n");
+	unlink(f->config);
+	assert_int_equal(call(f, "change --dir DIR workers 7"), 0);
+	assert_true(file_exists(f->config));
+	/* What would not be read back leaves the file as it is. */
+	write_config(f, "workers = 3\n");
+	assert_int_equal(call(f, "change --dir DIR workers 65"), 1);
+	assert_int_equal(call(f, "change --dir DIR satellite ;x"), 1);
+	assert_int_equal(call(f, "change --dir DIR json true"), 1);
+	assert_int_equal(seen.saved, ERR_FORMAT);
+	assert_int_equal(call(f, "run --dir DIR"), 0);
+	assert_true(seen.workers == 3 && seen.satellite_count == 0);
+}
+
+/* Two options that look alike, of different commands. */
+static void test_flag_alike(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(call(f, "access import --cache 7 grant"), 0);
+	assert_true(seen.workers == 7);
+	expect_usage(f, "access import --cache 10 grant", "--cache: \"10\" is too large; it may be at most 9");
+	assert_int_equal(call(f, "init --dir DIR --cache 10"), 0);
+	assert_int_equal(call(f, "access import --help"), 0);
+	assert_non_null(strstr(f->output, "--cache N"));
+	assert_int_equal(call(f, "--help-completion"), 0);
+	assert_non_null(strstr(f->output, "\"access import\") words=\"--help --json --cache\""));
+	assert_int_equal(call(f, "--help-man"), 0);
+	assert_non_null(strstr(f->output, ".It Fl \\-cache Ar \"N\"\n"));
+	assert_null(strstr(f->output, "import\\-cache"));
+}
+
 static void test_reload(void **state)
 {
 	struct fixture *f = *state;
@@ -421,7 +490,7 @@ static void test_about(void **state)
 	assert_non_null(strstr(f->output, ".It Fl l , Fl \\-listen Ar \"HOST:PORT\"\n"));
 	assert_non_null(strstr(f->output, ".It Cm access import Ar \"GRANT\"\n"));
 	assert_int_equal(call(f, "--help-completion"), 0);
-	assert_non_null(strstr(f->output, "\"access import\") words=\"--help --json\""));
+	assert_non_null(strstr(f->output, "\"access export\") words=\"--help --json\""));
 	assert_non_null(strstr(f->output, "\"access\") words=\"import export \""));
 }
 
@@ -436,6 +505,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_file_refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_save, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_save_refuses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_change, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_flag_alike, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_about, set_up, tear_down),
 	};
