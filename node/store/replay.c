@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/memory.h"
 #include "node/store/footer.h"
 #include "node/store/marks.h"
 #include "node/store/walk.h"
 
-#define PART_BYTES (128ull << 20) /* of a mapped index, filled in one round so that its pages stay in memory */
+/* Of a mapped index so much is filled in one round, so that its pages stay in memory: an eighth of that, */
+#define MEMORY_SHARE 8
+#define PART_BYTES (64ull << 20) /* or this, if that is more */
 #define SLOT_BYTES 21
 #define MARKS_LEAST 65536 /* records about the trash that are put in order at a time … */
 #define MARKS_SHARE 64	  /* … or this share of the pieces */
@@ -663,6 +666,15 @@ static void count_entries(const struct replay *replay, uint64_t *ret_entries, ui
 	}
 }
 
+/* Every round reads all footers again, so there should not be more of them than the machine needs. */
+static uint64_t part_bytes(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	uint64_t share = pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page / MEMORY_SHARE : 0;
+
+	return share > PART_BYTES ? share : PART_BYTES;
+}
+
 static uint32_t parts_for(uint64_t bytes, uint64_t most)
 {
 	uint64_t parts = bytes / most + 1;
@@ -690,7 +702,7 @@ static void apply_pieces(struct visit *visit, uint64_t entries)
 	if (replay->orphans != NULL && index_count(replay->orphans) > 0)
 		visit_files(visit, true, bury_orphan);
 	if (replay->store->options.index == STORE_INDEX_MAPPED)
-		replay->parts = parts_for(entries * SLOT_BYTES, PART_BYTES);
+		replay->parts = parts_for(entries * SLOT_BYTES, part_bytes());
 	for (replay->part = 0; replay->part < replay->parts; replay->part++)
 		visit_files(visit, false, apply_first);
 	count_footers(replay);

@@ -240,7 +240,8 @@ static void remove_file(const char *path, void *arg)
 
 void synthetic_remove(const char *dir)
 {
-	static const char *const names[] = {"/store/segments", "/store/transfers", "/store/index", "/store", ""};
+	static const char *const names[] = {"/store/segments", "/store/transfers", "/store/index", "/store/twins",
+					    "/store", ""};
 	char path[SEGMENT_PATH];
 
 	walk(dir, remove_file, NULL);
