@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/store/planted.h"
 #include "node/store/room.h"
 #include "node/store/segments_private.h"
 
@@ -516,7 +517,9 @@ enum err segments_unlink(struct segments *set, struct segment *segment)
 
 	segment_path(set->dirs[segment->kind], segment->id, path);
 	/* First: a twin alone means that the file was lost. */
-	err = segment->kind == SEGMENT_PIECES ? twin_remove(&set->twins, TWIN_PROPER, segment->id) : ERR_OK;
+	err = segment->kind == SEGMENT_PIECES && !planted(TWIN_KEPT)
+		      ? twin_remove(&set->twins, TWIN_PROPER, segment->id)
+		      : ERR_OK;
 	if (err == ERR_OK)
 		err = seam_unlink_file(set->seam, path);
 	if (err != ERR_OK) {
