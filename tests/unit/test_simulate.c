@@ -11,6 +11,7 @@
 
 #include "audit/drives.h"
 #include "audit/simulate.h"
+#include "tests/kit/effort.h"
 
 /* Of 200 nodes and 500 segments, seed 1. */
 #define FAILURES 384
@@ -193,7 +194,7 @@ static void test_usual_policy_loses_nothing(void **state)
 /* 17 of 20, repaired a week after the first loss: about 2e-4 a segment and year. */
 static void test_weak_code_loses(void **state)
 {
-	struct simulate_plan plan = small_plan(2000, 40000);
+	struct simulate_plan plan = small_plan(2000, 20000);
 	struct simulate_estimate paper;
 	struct simulate_result result;
 
@@ -202,7 +203,7 @@ static void test_weak_code_loses(void **state)
 	plan.repair_delay = 7;
 	result = run(&plan);
 	simulate_estimate(&plan, &paper);
-	assert_in_range(result.lost, 30, 120); /* 400,000 segment years */
+	assert_in_range(result.lost, 12, 60); /* 200,000 segment years */
 	assert_in_range(paper.loss_per_segment_year * 1e6, 100, 300);
 	assert_near(simulate_repairs_per_segment_year(&plan, &result), paper.repairs_per_segment_year, 0.1);
 	assert_true(result.min_healthy < 17);
@@ -211,7 +212,7 @@ static void test_weak_code_loses(void **state)
 
 static struct simulate_result run_outage(uint16_t repair)
 {
-	struct simulate_plan plan = small_plan(2000, 10000);
+	struct simulate_plan plan = small_plan(2000, 5000);
 
 	plan.redundancy.repair = repair;
 	plan.outage = SIMULATE_CERTAIN / 10;
@@ -222,17 +223,17 @@ static struct simulate_result run_outage(uint16_t repair)
 static void test_outages(void **state)
 {
 	struct simulate_result low = run_outage(35), high = run_outage(52);
-	struct simulate_plan plan = small_plan(2000, 10000);
+	struct simulate_plan plan = small_plan(2000, 5000);
 	struct simulate_estimate paper;
 
 	(void)state;
 	assert_in_range(low.outages, 1990, 2000);
-	assert_in_range(low.lost, 40, 300); /* about 1 % */
+	assert_in_range(low.lost, 20, 150); /* about 1 % */
 	assert_int_equal(high.lost, 0);
 	plan.redundancy.repair = 35;
 	plan.outage = SIMULATE_CERTAIN / 10;
 	simulate_estimate(&plan, &paper);
-	assert_near((double)low.lost / 100000, paper.loss_per_segment_year, 0.5);
+	assert_near((double)low.lost / 50000, paper.loss_per_segment_year, 0.5);
 	simulate_result_free(&low);
 	simulate_result_free(&high);
 }
@@ -332,6 +333,44 @@ static void test_smallest_network(void **state)
 	simulate_result_free(&result);
 }
 
+static void run_whole(struct simulate_plan plan, uint64_t least_lost, uint64_t most_lost)
+{
+	struct simulate_result result = run(&plan);
+	struct simulate_estimate paper;
+
+	simulate_estimate(&plan, &paper);
+	print_message("# seed %u, repair at %u, outage %g: %.3f failures a day, %.4f repairs a year (paper %.4f), "
+		      "traffic %.4f, lowest %u, lost %llu\n",
+		      (unsigned)plan.seed, plan.redundancy.repair, plan.outage / (double)SIMULATE_CERTAIN,
+		      simulate_failures_per_day(&plan, &result), simulate_repairs_per_segment_year(&plan, &result),
+		      paper.repairs_per_segment_year, simulate_traffic_per_stored_byte_year(&plan, &result),
+		      (unsigned)result.min_healthy, (unsigned long long)result.lost);
+	assert_in_range(result.failures, 3650 * 488 / 100, 3650 * 512 / 100);
+	assert_near(simulate_repairs_per_segment_year(&plan, &result), paper.repairs_per_segment_year, 0.05);
+	assert_in_range(result.lost, least_lost, most_lost);
+	simulate_result_free(&result);
+}
+
+/* A million segments for ten years, in a soak only: three minutes. */
+static void test_whole_size(void **state)
+{
+	struct simulate_plan plan = simulate_defaults;
+
+	(void)state;
+	if (effort(1, 2) == 1)
+		skip();
+	for (plan.seed = 1; plan.seed <= 3; plan.seed++)
+		run_whole(plan, 0, 0);
+	plan.outage = SIMULATE_CERTAIN / 10;
+	run_whole(plan, 0, 0);
+	plan.redundancy.repair = 35;
+	run_whole(plan, 3000, 30000); /* of the order of 1 % */
+	plan.outage = 0;
+	plan.redundancy = (struct redundancy){17, 19, 20, 20};
+	plan.repair_delay = 7;
+	run_whole(plan, 1000, 4000); /* 1e-4 to 4e-4 a segment and year */
+}
+
 static void test_check(void **state)
 {
 	struct simulate_plan plan;
@@ -383,6 +422,7 @@ int main(void)
 		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_smallest_network),
+		cmocka_unit_test(test_whole_size),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_nines),
 	};
