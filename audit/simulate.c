@@ -432,20 +432,20 @@ static void treat_within_budget(struct run *run)
 
 static void live_a_day(struct run *run)
 {
-	uint32_t segment = run->due[run->day];
+	uint32_t *due = &run->due[run->day];
 
 	change_nodes(run);
 	this_month(run)->failures += run->drives.failed[run->day];
-	while (segment != NOTHING) {
-		uint32_t next = run->next[segment];
+	while (*due != NOTHING) {
+		uint32_t segment = *due;
 
+		*due = run->next[segment];
 		if (run->plan->bandwidth == 0) {
 			treat(run, segment);
-		} else {
-			run->jobs = memory_grow(run->jobs, &run->job_room, run->job_count + 1, sizeof(*run->jobs));
-			run->jobs[run->job_count++].segment = segment;
+			continue;
 		}
-		segment = next;
+		run->jobs = memory_grow(run->jobs, &run->job_room, run->job_count + 1, sizeof(*run->jobs));
+		run->jobs[run->job_count++].segment = segment;
 	}
 	if (run->plan->bandwidth > 0)
 		treat_within_budget(run);

@@ -6,6 +6,7 @@
 #include "audit/simulate.h"
 
 #define MOST_PIECES UINT64_C(4000000000) /* 16 GB of memory */
+#define MOST_DRIVES 250e6		 /* 4 GB */
 
 const struct simulate_plan simulate_defaults = {
 	.nodes = 10000,
@@ -26,6 +27,15 @@ static enum err refuse(char *why, size_t room, const char *what)
 	return ERR_RANGE;
 }
 
+/* Drives that come in all years, or somewhat more. */
+static double count_drives(const struct simulate_plan *plan)
+{
+	double yearly = (double)plan->daily_failure * SIMULATE_YEAR * (plan->model == SIMULATE_BATHTUB ? 4 : 1);
+
+	yearly = (yearly + plan->churn + plan->outage) / SIMULATE_CERTAIN;
+	return plan->nodes * (1 + plan->years * yearly);
+}
+
 enum err simulate_check(const struct simulate_plan *plan, char *why, size_t room)
 {
 	uint64_t networks = plan->nodes;
@@ -43,6 +53,8 @@ enum err simulate_check(const struct simulate_plan *plan, char *why, size_t room
 			      "nodes: fewer than the pieces of a segment, which go to nodes of distinct networks");
 	if ((uint64_t)plan->segments * plan->redundancy.success > MOST_PIECES)
 		return refuse(why, room, "segments: together they have more than 4,000,000,000 pieces");
+	if (count_drives(plan) > MOST_DRIVES)
+		return refuse(why, room, "nodes: more than 250,000,000 of them would come and go");
 	return ERR_OK;
 }
 

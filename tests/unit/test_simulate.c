@@ -388,6 +388,10 @@ static void test_check(void **state)
 	plan = small_plan(100, 100000000);
 	assert_int_equal(simulate_check(&plan, why, sizeof(why)), ERR_RANGE);
 	assert_non_null(strstr(why, "segments"));
+	plan = small_plan(1000000, 1);
+	plan.daily_failure = SIMULATE_CERTAIN / 10;
+	assert_int_equal(simulate_check(&plan, why, sizeof(why)), ERR_RANGE);
+	assert_non_null(strstr(why, "come and go"));
 	plan = small_plan(100, 0);
 	assert_int_equal(simulate_check(&plan, why, sizeof(why)), ERR_RANGE);
 	plan = small_plan(100, 1);
