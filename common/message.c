@@ -40,6 +40,12 @@ static const struct field item_allocation_list[] = {
 	FIELD_MAX(item_allocation, endpoint, FIELD_TEXT, ENDPOINT_TEXT),
 	FIELD_MAX(item_allocation, allocation, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
+static const struct field item_transfer_list[] = {
+	FIELD_MAX(item_transfer, allocation, FIELD_BLOB, MESSAGE_SIGNED_MAX),
+	FIELD_MAX(item_transfer, outcome, FIELD_U8, 3),
+	FIELD(item_transfer, bytes, FIELD_U64),
+	FIELD(item_transfer, ms, FIELD_U32),
+};
 static const struct field item_receipt_list[] = {
 	FIELD(item_receipt, number, FIELD_U16),
 	FIELD_MAX(item_receipt, receipt, FIELD_BLOB, MESSAGE_SIGNED_MAX),
@@ -72,6 +78,7 @@ const struct fields item_allocation_fields = ITEM(item_allocation);
 const struct fields item_receipt_fields = ITEM(item_receipt);
 const struct fields item_object_fields = ITEM(item_object);
 const struct fields item_notice_fields = ITEM(item_notice);
+const struct fields item_transfer_fields = ITEM(item_transfer);
 
 static const struct field msg_hello_list[] = {
 	FIELD(msg_hello, version, FIELD_U16),
@@ -384,6 +391,10 @@ static const struct field msg_account_list[] = {
 	FIELD(msg_account, charge_egress, FIELD_U64),
 };
 
+static const struct field msg_report_list[] = {
+	FIELD_ITEMS(msg_report, transfers, MESSAGE_REPORT_MAX, &item_transfer_fields),
+};
+
 #define ROW(type, name, of) \
 	{ \
 		type, {name, of##_list, COUNT(of##_list), sizeof(struct of)}, MESSAGE_MAX \
@@ -464,6 +475,7 @@ static const struct message_spec table[] = {
 	ROW_MAX(MSG_REMOVE_OBJECT, "REMOVE_OBJECT", msg_get_object, 2200),
 	ROW_EMPTY(MSG_ASK_ACCOUNT, "ASK_ACCOUNT"),
 	ROW_MAX(MSG_ACCOUNT, "ACCOUNT", msg_account, 144),
+	ROW(MSG_REPORT, "REPORT", msg_report),
 };
 
 const struct message_spec *message_table(size_t *ret_count)

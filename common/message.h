@@ -27,6 +27,7 @@
 #define MESSAGE_PAYOUT_PROOF (32 * 32) /* most bytes of a payout's proof */
 #define MESSAGE_NOTICES 160	       /* in one STANDING */
 #define MESSAGE_NOTICE_WORDS 260
+#define MESSAGE_REPORT_MAX 32	       /* most transfers of one REPORT */
 #define MESSAGE_SHEET_MAX 8449	       /* bytes of a statement's lines */
 
 enum message_type {
@@ -98,6 +99,7 @@ enum message_type {
 	MSG_REMOVE_OBJECT = 806,
 	MSG_ASK_ACCOUNT = 808,
 	MSG_ACCOUNT = 810,
+	MSG_REPORT = 811,
 };
 
 /* The first message each way, request 0. The domain is the satellite's; a node sends zeros. */
@@ -574,6 +576,25 @@ struct msg_account {
 	uint64_t charge_egress;	 /* base units per TB */
 };
 
+/* What a client saw of nodes, without an answer: a hint, which may be ignored. */
+struct msg_report {
+	struct list transfers; /* of struct item_transfer */
+};
+
+/* A transfer that went well, failed, or was given up for being slow: enum transfer_outcome. */
+struct item_transfer {
+	struct bytes allocation; /* signed, as the satellite gave it */
+	uint8_t outcome;
+	uint64_t bytes; /* moved */
+	uint32_t ms;	/* from the request to the end */
+};
+
+enum transfer_outcome {
+	TRANSFER_DONE = 1,
+	TRANSFER_FAILED = 2,
+	TRANSFER_SLOW = 3,
+};
+
 struct message {
 	uint16_t type;
 	uint32_t request;
@@ -637,13 +658,14 @@ struct message {
 		struct msg_get_segment get_segment;
 		struct msg_segment segment;
 		struct msg_account account;
+		struct msg_report report;
 	};
 };
 
 /* Descriptions of list items, for list_next and fields_encode. */
 extern const struct fields item_piece_fields, item_signed_fields, item_order_fields,
 	item_verdict_fields, item_bucket_fields, item_node_fields, item_allocation_fields,
-	item_receipt_fields, item_object_fields, item_notice_fields;
+	item_receipt_fields, item_object_fields, item_notice_fields, item_transfer_fields;
 
 struct message_spec {
 	uint16_t type;

@@ -122,6 +122,8 @@ static enum err choose_nodes(struct begin *begin)
 		.room = m->piece_size + desk->settings->node_reserve,
 		.distinct_networks = !desk->settings->test_network,
 		.cheaper = desk->settings->prefer_cheaper,
+		.better = desk->settings->prefer_better,
+		.new_nodes = desk->settings->new_nodes,
 	};
 	enum err err = ERR_OK;
 

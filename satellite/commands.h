@@ -13,7 +13,8 @@
 /* The options that make up a satellite's configuration: `init` saves them, `run` takes them. */
 #define COMMANDS_SETTINGS                                                                                    \
 	"listen external http test-network chain-id contract redundancy price-storage price-egress "         \
-	"price-audit price-repair surge charge-storage charge-egress held held-release minimum-payout "      \
+	"price-audit price-repair surge charge-storage charge-egress prefer-cheaper prefer-better "          \
+	"new-nodes held held-release minimum-payout "                                                        \
 	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
 	"audit-vetting audit-extra audit-chained audit-tries audit-retry audit-keep reputation "             \
 	"audit-samples audit-timeout audit-threads roles collect-interval threads requests " SERVING_OPTIONS \

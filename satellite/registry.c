@@ -9,7 +9,6 @@
 #include "common/log.h"
 #include "payments/price.h"
 #include "satellite/payees.h"
-#include "satellite/reputations.h"
 
 uint64_t registry_online_since(const struct settings *settings, uint64_t now)
 {
@@ -242,9 +241,10 @@ enum err registry_endpoint(struct database *db, const struct address *node, stru
 	return err;
 }
 
-#define NODE_COLUMNS                                                                                 \
-	"address, id, endpoint, claimed, network, version, allocated, used, available, registered, " \
-	"checked_in, dialled, reachable"
+/* Every node with its state. */
+#define EACH_NODE                                                                                                \
+	"SELECT address, id, endpoint, claimed, network, version, allocated, used, available, registered, "      \
+	"checked_in, dialled, reachable, COALESCE(state, 2) FROM nodes LEFT JOIN reputations ON node = address "
 
 static enum err read_node(struct query *q, struct registered_node *ret)
 {
@@ -265,6 +265,7 @@ static enum err read_node(struct query *q, struct registered_node *ret)
 	ret->checked_in = query_get_int(q, 10);
 	ret->dialled = query_get_int(q, 11);
 	ret->reachable = query_get_int(q, 12) == 1;
+	ret->state = (enum node_state)query_get_int(q, 13);
 	return err;
 }
 
@@ -287,13 +288,13 @@ static enum err walk(struct query *q, registry_visit *visit, void *arg)
 
 enum err registry_each(struct database *db, registry_visit *visit, void *arg)
 {
-	return walk(database_query(db, "SELECT " NODE_COLUMNS " FROM nodes ORDER BY address"), visit, arg);
+	return walk(database_query(db, EACH_NODE "ORDER BY address"), visit, arg);
 }
 
-enum err registry_each_online(struct database *db, uint64_t since, registry_visit *visit, void *arg)
+enum err registry_each_candidate(struct database *db, uint64_t since, registry_visit *visit, void *arg)
 {
-	struct query *q = database_query(db, "SELECT " NODE_COLUMNS " FROM nodes WHERE reachable = 1 AND checked_in >= "
-					     "$since ORDER BY address");
+	struct query *q = database_query(db, EACH_NODE "WHERE reachable = 1 AND checked_in >= $since AND "
+					     "COALESCE(state, 2) <= 2 ORDER BY address");
 
 	query_int(q, "since", since);
 	return walk(q, visit, arg);

@@ -10,6 +10,7 @@
 
 #include "common/endpoint.h"
 #include "satellite/desk.h"
+#include "satellite/reputations.h"
 
 /* CHECKED_IN.status */
 enum node_status {
@@ -32,6 +33,7 @@ struct registered_node {
 	uint64_t checked_in;
 	uint64_t dialled;
 	bool reachable;
+	enum node_state state;
 };
 
 /* The earliest last check-in with which a node counts as online at `now`. */
@@ -58,7 +60,7 @@ enum err registry_take_room(struct database *db, const struct address *node, uin
  * database must not be used. */
 typedef enum err registry_visit(const struct registered_node *node, void *arg);
 enum err registry_each(struct database *db, registry_visit *visit, void *arg) WARN_UNUSED;
-/* Those that were reachable and checked in since. */
-enum err registry_each_online(struct database *db, uint64_t since, registry_visit *visit, void *arg) WARN_UNUSED;
+/* Those that may be given pieces: reachable, checked in since, good or being vetted. */
+enum err registry_each_candidate(struct database *db, uint64_t since, registry_visit *visit, void *arg) WARN_UNUSED;
 
 #endif

@@ -8,13 +8,21 @@
 #include "common/memory.h"
 #include "satellite/pricing.h"
 #include "satellite/registry.h"
+#include "satellite/reports.h"
 
 #define FRESH 1000000000       /* nanoseconds */
 #define FRESH_ASKS 60000000000 /* asks come with settlements and mostly begin with a day */
+#define FRESH_QUALITY 60000000000
 
 struct ask {
 	struct address node;
 	struct prices prices;
+};
+
+/* Of a node that clients saw. */
+struct quality {
+	struct address node;
+	uint16_t quality;
 };
 
 struct roster {
@@ -30,6 +38,9 @@ struct roster {
 	size_t ask_count, ask_room;
 	uint64_t asks_at; /* monotonic; 0: never */
 	uint64_t asks_day;
+	struct quality *qualities; /* by address */
+	size_t quality_count, quality_room;
+	uint64_t qualities_at; /* monotonic; 0: never */
 };
 
 struct roster *roster_new(void)
@@ -57,6 +68,7 @@ void roster_free(struct roster *roster)
 	free(roster->networks);
 	free(roster->endpoints);
 	free(roster->asks);
+	free(roster->qualities);
 	free(roster);
 }
 
@@ -108,6 +120,50 @@ static struct amount price_of(const struct roster *roster, const struct address 
 	return amount_of(amount_units(paid.storage) + amount_units(paid.egress));
 }
 
+static enum err add_quality(const struct address *node, const struct select_record *record, void *arg)
+{
+	struct roster *roster = arg;
+
+	roster->qualities = memory_grow(roster->qualities, &roster->quality_room, roster->quality_count + 1,
+					sizeof(*roster->qualities));
+	roster->qualities[roster->quality_count++] =
+		(struct quality){*node, select_quality(record, EXPERIENCE_TYPICAL)};
+	return ERR_OK;
+}
+
+/* Nothing when they do not count. */
+static enum err read_qualities(struct desk *desk, bool now)
+{
+	struct roster *roster = desk->roster;
+	uint64_t monotonic = clock_monotonic();
+	enum err err;
+
+	if (desk->settings->prefer_better == 0 ||
+	    (!now && roster->qualities_at != 0 && monotonic - roster->qualities_at < FRESH_QUALITY))
+		return ERR_OK;
+	roster->quality_count = 0;
+	roster->qualities_at = 0;
+	err = reports_each(desk->db, clock_wall(), add_quality, roster);
+	if (err == ERR_OK)
+		roster->qualities_at = monotonic;
+	return err;
+}
+
+static int compare_quality(const void *node, const void *quality)
+{
+	return memcmp(node, &((const struct quality *)quality)->node, sizeof(struct address));
+}
+
+static uint16_t quality_of(const struct roster *roster, const struct address *node)
+{
+	const struct quality *found = NULL;
+
+	if (roster->quality_count > 0)
+		found = bsearch(node, roster->qualities, roster->quality_count, sizeof(*roster->qualities),
+				compare_quality);
+	return found == NULL ? SELECT_QUALITY_USUAL : found->quality;
+}
+
 static enum err add_node(const struct registered_node *node, void *arg)
 {
 	struct roster *roster = arg;
@@ -130,8 +186,8 @@ static enum err add_node(const struct registered_node *node, void *arg)
 		.network = roster->networks[i],
 		.available = node->available,
 		.price = price_of(roster, &node->address),
-		.quality = SELECT_QUALITY_USUAL,
-		.vetted = true,
+		.quality = quality_of(roster, &node->address),
+		.vetted = node->state == STATE_GOOD,
 	};
 	roster->count++;
 	return ERR_OK;
@@ -149,8 +205,10 @@ enum err roster_refresh(struct desk *desk, bool now)
 	roster->read_at = 0;
 	err = read_asks(desk, now);
 	if (err == ERR_OK)
-		err = registry_each_online(desk->db, registry_online_since(desk->settings, clock_wall()), add_node,
-					   roster);
+		err = read_qualities(desk, now);
+	if (err == ERR_OK)
+		err = registry_each_candidate(desk->db, registry_online_since(desk->settings, clock_wall()), add_node,
+					      roster);
 	if (err != ERR_OK)
 		return err;
 	roster->set = select_set_new(roster->candidates, roster->count);

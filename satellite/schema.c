@@ -8,6 +8,7 @@
  *			    └< offers	pieces allocated for a segment that is not committed yet
  *	pieces ─> ended, deletions	a piece that goes leaves what it earned and an order to delete it
  *	nodes ─ collections		garbage collection
+ *	nodes ─< experiences		what clients saw of them
  *	pieces ─> changes, storage	what changed by day, and sums by hour: a month is counted from these, and
  *	settled ─> traffic		from the same sums of settled orders
  *	audits ─> audited		and of audits
@@ -543,6 +544,19 @@ static const char collection_tables[] =
 	"  why @text NOT NULL" /* of a failure */
 	") @strict;";
 
+/* What clients saw of nodes: fading sums of each jury of clients, satellite/experience.h. */
+static const char experience_tables[] =
+	"CREATE TABLE experiences ("
+	"  node @bytes NOT NULL REFERENCES nodes(address),"
+	"  jury @int NOT NULL,"
+	"  at @int NOT NULL,"	     /* as of when they are faded, as the rest, in thousandths of a transfer */
+	"  succeeded @int NOT NULL,"
+	"  failed @int NOT NULL,"
+	"  timed @int NOT NULL," /* whose pace is known, */
+	"  pace @int NOT NULL,"	 /* and that, together; the typical one is 1,000 */
+	"  PRIMARY KEY (node, jury)"
+	") @strict;";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -558,6 +572,7 @@ static const struct migration migrations[] = {
 	{10, reputation_tables},
 	{11, repair_tables},
 	{12, collection_tables},
+	{13, experience_tables},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

@@ -48,6 +48,13 @@ static enum err read_pay(const struct options *options, struct settings *setting
 	if (err != ERR_OK)
 		return err;
 	settings->prefer_cheaper = (unsigned)option_int(options, "prefer-cheaper");
+	settings->prefer_better = (unsigned)option_int(options, "prefer-better");
+	settings->new_nodes = (unsigned)option_int(options, "new-nodes");
+	if (settings->prefer_cheaper + settings->prefer_better > 100) {
+		snprintf(why, room, "--prefer-cheaper %u and --prefer-better %u: more than 100 percent together",
+			 settings->prefer_cheaper, settings->prefer_better);
+		return ERR_USAGE;
+	}
 	settings->minimum_payout = amount_of(option_int(options, "minimum-payout"));
 	if (held_parse(option_text(options, "held"), &settings->held) != ERR_OK) {
 		snprintf(why, room, "--held \"%s\": not PERCENT:MONTHS,…, at most 100 percent and %d months",

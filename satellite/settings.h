@@ -33,6 +33,8 @@ struct settings {
 	struct charges charges; /* to clients */
 	struct held_schedule held;
 	unsigned prefer_cheaper;      /* percent of draws in which the cheaper of two nodes wins */
+	unsigned prefer_better;       /* percent in which the one that served clients better wins */
+	unsigned new_nodes;           /* percent of a segment's pieces that nodes get that are not vetted */
 	struct amount minimum_payout; /* below it, what a payee is owed rolls over */
 	uint64_t online;	      /* seconds after its last check-in for which a node counts as online */
 	uint64_t allocation_lifetime; /* seconds */

@@ -13,6 +13,7 @@
 #include "satellite/papers.h"
 #include "satellite/proofs.h"
 #include "satellite/registry.h"
+#include "satellite/reports.h"
 #include "satellite/scores.h"
 #include "satellite/usages.h"
 
@@ -33,6 +34,7 @@ static const struct verb table[] = {
 	{MSG_GET_SEGMENT, VERB_CLIENT, allocate_get_segment},
 	{MSG_REMOVE_OBJECT, VERB_CLIENT, objects_remove},
 	{MSG_ASK_ACCOUNT, VERB_CLIENT, customers_answer},
+	{MSG_REPORT, VERB_CLIENT, reports_take},
 	{MSG_ASK_PRICES, VERB_NODE, papers_tell_prices},
 	{MSG_ASK_USAGE, VERB_NODE, usages_answer},
 	{MSG_ASK_STATEMENTS, VERB_NODE, papers_tell_statements},

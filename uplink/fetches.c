@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "audit/tree.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "uplink/piece_get.h"
+#include "uplink/report.h"
 
 #define FETCHES_MAGIC 0x46455443u
 #define EARLY_BLOCKS 3 /* that a fetch may order while more run than are needed */
@@ -26,6 +28,7 @@ struct fetch {
 	enum fetch_state state;
 	uint32_t start; /* the first stripe it was asked for */
 	uint32_t got;	/* blocks */
+	uint64_t begun; /* monotonic nanoseconds */
 	uint64_t moved; /* monotonic nanoseconds: when the last came */
 	bool slow;	/* to be dropped as soon as there is another one */
 	struct fetch *next;
@@ -39,6 +42,7 @@ struct fetches {
 	const struct fetches_events *events;
 	void *arg;
 	bool trimmed;
+	struct report *report;
 	struct fetch *first;
 };
 
@@ -53,7 +57,16 @@ struct fetches *fetches_new(struct transfer *transfer, struct gather *gather, ui
 	fetches->window = window;
 	fetches->events = events;
 	fetches->arg = arg;
+	fetches->report = report_new(transfer->uplink);
 	return fetches;
+}
+
+/* For the satellite: bytes are payload, of whole blocks but for the last. */
+static void report(struct fetch *fetch, enum transfer_outcome outcome)
+{
+	uint64_t bytes = (uint64_t)fetch->got * TREE_BLOCK, limit = fetch->permit.allocation.limit;
+
+	report_add(fetch->fetches->report, &fetch->permit, outcome, bytes < limit ? bytes : limit, fetch->begun);
 }
 
 static void stop(struct fetch *fetch, enum fetch_state state)
@@ -76,6 +89,8 @@ void fetches_free(struct fetches *fetches)
 		stop(fetch, FETCH_DROPPED);
 		free(fetch);
 	}
+	report_send(fetches->report);
+	report_free(fetches->report);
 	fetches->magic = 0;
 	free(fetches);
 }
@@ -109,6 +124,7 @@ static void on_done(void *arg, enum err err, const char *why)
 	assert(fetches->magic == FETCHES_MAGIC);
 	fetch->get = NULL;
 	fetch->state = err == ERR_OK ? FETCH_DONE : FETCH_FAILED;
+	report(fetch, err == ERR_OK ? TRANSFER_DONE : TRANSFER_FAILED);
 	if (err != ERR_OK)
 		fetches->events->failed(fetches->arg, &fetch->permit, err, why);
 }
@@ -123,7 +139,7 @@ void fetches_start(struct fetches *fetches, const struct permit *permit, uint64_
 	fetch->fetches = fetches;
 	fetch->permit = *permit;
 	fetch->start = gather_incomplete(fetches->gather);
-	fetch->moved = clock_monotonic();
+	fetch->begun = fetch->moved = clock_monotonic();
 	fetch->next = fetches->first;
 	fetches->first = fetch;
 	range.first = fetch->start;
@@ -237,6 +253,7 @@ void fetches_drop_slow(struct fetches *fetches)
 		trace_event(trace, &fetch->permit.endpoint.id, TRACE_FAILURE, "get of piece %u: too slow, replaced",
 			    fetch->permit.number);
 		transfer_avoid(fetches->transfer, &fetch->permit.allocation.node);
+		report(fetch, TRANSFER_SLOW);
 		stop(fetch, FETCH_FAILED);
 	}
 }

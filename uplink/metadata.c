@@ -139,6 +139,22 @@ struct metadata_call *metadata_ask(struct metadata *metadata, struct message *me
 	return call;
 }
 
+static void on_no_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
+{
+	(void)peer;
+	(void)message;
+	(void)err;
+	(void)arg;
+}
+
+/* Under a number of its own, so that an ERROR that comes all the same is taken for an answer, and dropped. */
+void metadata_tell(struct metadata *metadata, struct message *message)
+{
+	if (metadata->peer == NULL || peer_channel(metadata->peer) == NULL)
+		return;
+	peer_forget(metadata->peer, peer_ask(metadata->peer, message, 0, on_no_answer, NULL));
+}
+
 void metadata_cancel(struct metadata_call *call)
 {
 	if (call == NULL)

@@ -28,6 +28,8 @@ void metadata_free(struct metadata *metadata);
 /* Ask; `expected` is the type of the answers. Never calls back from inside. The call is valid until it is over. */
 struct metadata_call *metadata_ask(struct metadata *metadata, struct message *message, enum message_type expected,
 				   metadata_answer *answer, void *arg);
+/* Send what has no answer, when there is a connection; otherwise it is dropped. */
+void metadata_tell(struct metadata *metadata, struct message *message);
 /* Forget a call: no answer comes. */
 void metadata_cancel(struct metadata_call *call);
 

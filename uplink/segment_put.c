@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "uplink/metadata.h"
+#include "uplink/report.h"
 
 #define SEGMENT_MAGIC 0x53505554u
 #define WHY_MAX 1000
@@ -50,6 +51,7 @@ struct segment_put {
 	uint32_t failed_count;
 	bool desperate;	      /* too few nodes without those to avoid: give them another chance */
 	uint64_t begun;	      /* monotonic nanoseconds: when the pieces of this attempt began */
+	struct report *report;
 	struct event *linger; /* set while only pieces of data are waited for */
 	char why[WHY_MAX];    /* what failed, one after the other */
 };
@@ -64,6 +66,8 @@ static void cancel_pieces(struct segment_put *segment, uint32_t first)
 
 		if (piece->put == NULL || piece->permit.number < first)
 			continue;
+		if (segment->receipted >= segment->transfer->policy.success)
+			report_add(segment->report, &piece->permit, TRANSFER_SLOW, 0, segment->begun);
 		piece_put_cancel(piece->put);
 		piece->put = NULL;
 		segment->running--;
@@ -74,6 +78,7 @@ static void cancel_pieces(struct segment_put *segment, uint32_t first)
 static void forget_attempt(struct segment_put *segment)
 {
 	cancel_pieces(segment, 0);
+	report_send(segment->report);
 	event_del(segment->linger);
 	free(segment->pieces);
 	segment->pieces = NULL;
@@ -90,6 +95,7 @@ static void segment_free(struct segment_put *segment)
 			piece_put_cancel(segment->pieces[i].put);
 	}
 	free(segment->pieces);
+	report_free(segment->report);
 	event_free(segment->linger);
 	stripes_free(segment->stripes);
 	transfer_release(segment->transfer);
@@ -135,6 +141,7 @@ static void end_sending(struct segment_put *segment)
 	const struct transfer *transfer = segment->transfer;
 
 	cancel_pieces(segment, 0);
+	report_send(segment->report);
 	event_del(segment->linger);
 	for (int last = 0; last < 2; last++) {
 		struct crypto_place place = transfer_place(transfer, segment->number, last != 0, segment->plain_size);
@@ -201,6 +208,8 @@ static void on_piece_done(void *arg, const struct piece_receipt *result)
 	piece->put = NULL;
 	segment->running--;
 	stripes_piece_leaves(segment->stripes, piece->at);
+	report_add(segment->report, &piece->permit, result->err == ERR_OK ? TRANSFER_DONE : TRANSFER_FAILED,
+		   result->err == ERR_OK ? segment->piece_size : 0, segment->begun);
 	if (result->err == ERR_OK) {
 		piece->receipted = true;
 		piece->receipt_len = result->receipt.len;
@@ -430,6 +439,7 @@ struct segment_put *segment_put_start(struct transfer *transfer, uint32_t number
 	segment->plain_size = plain->size;
 	segment->stripes = stripes_new(transfer, plain, &segment_stripes, segment);
 	segment->piece_size = stripes_layout(segment->stripes)->piece_size;
+	segment->report = report_new(transfer->uplink);
 	segment->linger = evtimer_new(loop_base(transfer->uplink->loop), on_linger, segment);
 	segment_put_retry(segment);
 	return segment;

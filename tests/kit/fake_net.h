@@ -46,6 +46,7 @@ struct fake_node {
 	struct fake_channel *channels;
 	/* what went on */
 	unsigned puts, gets, cancels;
+	unsigned reported[TRANSFER_SLOW + 1]; /* by enum transfer_outcome */
 	uint64_t ordered; /* by all orders' last amounts of GETs */
 	uint64_t sent;	  /* payload of GETs */
 };

@@ -422,6 +422,28 @@ static void take_get_segment(struct caller *caller, const struct message *messag
 	free(list);
 }
 
+static void take_report(struct caller *caller, const struct message *message)
+{
+	const struct list *list = &message->report.transfers;
+	struct allocation allocation;
+	struct signature signature;
+	struct item_transfer item;
+	struct reader r;
+
+	reader_init(&r, list->raw);
+	for (uint32_t i = 0; i < list->count; i++) {
+		list_next(&item_transfer_fields, &r, &item);
+		if (typed_decode(&typed_allocation, item.allocation, &allocation, &signature) != ERR_OK ||
+		    item.outcome == 0 || item.bytes > allocation.limit) {
+			blame(caller->net, "a report of nonsense");
+			return;
+		}
+		for (unsigned n = 0; n < caller->net->node_count; n++)
+			if (address_equal(fake_node_address(&caller->net->nodes[n]), &allocation.node))
+				caller->net->nodes[n].reported[item.outcome]++;
+	}
+}
+
 static const struct {
 	uint16_t type;
 	void (*take)(struct caller *caller, const struct message *message);
@@ -430,6 +452,7 @@ static const struct {
 	{MSG_COMMIT_SEGMENT, take_commit_segment}, {MSG_INLINE_SEGMENT, take_inline},
 	{MSG_COMMIT_OBJECT, take_commit_object},   {MSG_ABORT_OBJECT, take_abort_object},
 	{MSG_GET_OBJECT, take_get_object},	   {MSG_GET_SEGMENT, take_get_segment},
+	{MSG_REPORT, take_report},
 };
 
 static void on_request(struct peer *peer, const struct message *message, void *arg)

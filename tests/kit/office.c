@@ -133,11 +133,14 @@ static struct caller caller_of(const struct key *who)
 	return (struct caller){*key_id(who), *key_address(who)};
 }
 
-enum refusal office_ask_at(struct office *office, struct desk *desk, const struct key *who, struct message *message)
+/* Run the verb; whether it answered anything, first of all *ret. */
+static bool run(struct office *office, struct desk *desk, const struct key *who, struct message *message,
+		struct message *ret)
 {
 	struct caller caller = caller_of(who);
 	const struct verb *verb = verbs_find(message->type);
-	struct message decoded, error;
+	struct message decoded;
+	bool answered;
 	struct work work;
 	struct writer w;
 	const char *why;
@@ -156,12 +159,35 @@ enum refusal office_ask_at(struct office *office, struct desk *desk, const struc
 	office->spent = clock_monotonic();
 	verbs_run(verb, &work);
 	office->spent = clock_monotonic() - office->spent;
-	must(office_answer(office, &error));
+	answered = office_answer(office, ret);
 	office->at = 0;
-	if (error.type != MSG_ERROR)
+	return answered;
+}
+
+static enum refusal refusal_of(struct office *office, const struct message *first)
+{
+	if (first->type != MSG_ERROR)
 		return REFUSAL_NONE;
-	snprintf(office->why, sizeof(office->why), "%.*s", (int)error.error.text.len, error.error.text.data);
-	return (enum refusal)error.error.code;
+	snprintf(office->why, sizeof(office->why), "%.*s", (int)first->error.text.len, first->error.text.data);
+	return (enum refusal)first->error.code;
+}
+
+enum refusal office_ask_at(struct office *office, struct desk *desk, const struct key *who, struct message *message)
+{
+	struct message first;
+
+	must(run(office, desk, who, message, &first));
+	return refusal_of(office, &first);
+}
+
+enum refusal office_tell(struct office *office, const struct key *who, struct message *message)
+{
+	struct message first;
+
+	if (!run(office, office->desk, who, message, &first))
+		return REFUSAL_NONE;
+	must(first.type == MSG_ERROR);
+	return refusal_of(office, &first);
 }
 
 enum refusal office_ask(struct office *office, const struct key *who, struct message *message)

@@ -53,6 +53,8 @@ void office_lose_node(struct office *office, const struct address *node);
 
 /* Ask as the owner of `who`. The refusal's code, or REFUSAL_NONE; then office_answer gives the answers. */
 enum refusal office_ask(struct office *office, const struct key *who, struct message *message);
+/* The same for a message that has no answer, unless it is refused. */
+enum refusal office_tell(struct office *office, const struct key *who, struct message *message);
 /* The same on another desk, for tests of two at once. */
 enum refusal office_ask_at(struct office *office, struct desk *desk, const struct key *who, struct message *message);
 /* The next answer; false after the last. Views live until the next ask. */

@@ -327,6 +327,18 @@ static void test_what_is_sent_is_ordered(void **state)
 	world_free(world);
 }
 
+/* The satellite hears what node 0 did wrong, and of nobody else. It takes what was sent last when it runs again. */
+static void check_reports(struct world *world, enum transfer_outcome bad)
+{
+	close_uplink(world);
+	assert_true(world->net->nodes[0].reported[bad] > 0);
+	for (unsigned i = 1; i < world->net->node_count; i++) {
+		assert_true(world->net->nodes[i].reported[TRANSFER_DONE] > 0);
+		assert_int_equal(world->net->nodes[i].reported[TRANSFER_FAILED], 0);
+	}
+	open_uplink(world);
+}
+
 /* Node 0 holds piece 0 of every segment; whatever it does wrong while it sends, the data comes back. */
 static void check_bad_reads(enum fake_how how, uint32_t at, unsigned cheats)
 {
@@ -342,6 +354,7 @@ static void check_bad_reads(enum fake_how how, uint32_t at, unsigned cheats)
 		caught = (unsigned)trace_total(world->uplink->trace, TRACE_FAILURES);
 	}
 	assert_true(caught > 0);
+	check_reports(world, how == FAKE_STALL ? TRANSFER_SLOW : TRANSFER_FAILED);
 	assert_int_equal(world->cheats > 0, cheats > 0);
 	if (cheats > 0)
 		assert_true(id_equal(&world->cheat, key_id(world->net->nodes[0].key)));

@@ -140,7 +140,7 @@ static bool holds_list(const struct fields *fields)
 }
 
 /* Numbers grow from row to row, so they are unique and the binary search finds each; names are unique. All that we
- * send must be understood, so every number is even. */
+ * send must be understood, so every number is even, but for the hint that has no answer. */
 static void test_table(void **state)
 {
 	size_t count;
@@ -150,9 +150,10 @@ static void test_table(void **state)
 	assert_true(count > 40);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(i == 0 || table[i].type > table[i - 1].type);
-		assert_int_equal(table[i].type % 2, 0);
+		assert_int_equal(table[i].type % 2, table[i].type == MSG_REPORT);
 		assert_ptr_equal(message_find(table[i].type), &table[i]);
-		assert_null(message_find((uint16_t)(table[i].type + 1)));
+		assert_true(i + 1 == count || table[i + 1].type == table[i].type + 1 ||
+			    message_find((uint16_t)(table[i].type + 1)) == NULL);
 		assert_true(table[i].fields.size <= sizeof(struct message) - offsetof(struct message, empty));
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(table[i].fields.name, table[k].fields.name);

@@ -86,6 +86,7 @@ static const struct {
 	{11, "exits", "INSERT INTO exits VALUES (" ADDRESS ", 1, 2, 3, 4, 5, 0, '', x'')"},
 	{12, "collections",
 	 "INSERT INTO collections VALUES (" ADDRESS ", 9, 0, 1, 2, 3, 0, 4, 5, 6, 7, 8, 9, 10, '')"},
+	{13, "experiences", "INSERT INTO experiences VALUES (" ADDRESS ", 9, 1, 2, 3, 4, 5)"},
 };
 
 #define ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -15,6 +15,7 @@ ITEMS = {
     "node": "node:address",
     "allocation": "number:u16 root:bytes32 endpoint:text allocation:blob",
     "receipt": "number:u16 receipt:blob",
+    "transfer": "allocation:blob outcome:u8 bytes:u64 ms:u32",
     "object": "path:blob folder:u8 plain_size:u64 created:u64 metadata:blob",
 }
 
@@ -83,6 +84,7 @@ MESSAGES = {
     810: ("ACCOUNT", "from:u64 until:u64 objects:u64 segments:u64 stored:u64 uploading:u64 reserved:u64"
                      " egress:u64 allocated:u64 downloads:u64 byte_seconds:u128 storage_quota:u64 egress_quota:u64"
                      " charge_storage:u64 charge_egress:u64"),
+    811: ("REPORT", "transfers:[transfer]"),
 }
 
 NUMBERS = {name: number for number, (name, _) in MESSAGES.items()}
