@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#define SUSPENDED_ODDS (HEALTH_CERTAIN / 20) /* what befalls a node that answers badly, until the next repair */
-#define GONE_ODDS (HEALTH_CERTAIN / 2)	     /* and one that has been away for long */
+#define SUSPENDED_ODDS (HEALTH_CERTAIN * 0.05) /* what befalls a node that answers badly, until the next repair */
+#define GONE_ODDS (HEALTH_CERTAIN * 0.5)	       /* and one that has been away for long */
 
 const struct health_odds health_odds_default = {.daily_failure = HEALTH_CERTAIN / 1000, .days = 7};
 
@@ -117,7 +117,7 @@ void health_judge(const struct redundancy *redundancy, const struct health_piece
 /* The chance that a piece in this state does not last. */
 static double odds_of(enum piece_state state, double usual)
 {
-	double suspended = (double)SUSPENDED_ODDS / HEALTH_CERTAIN, gone = (double)GONE_ODDS / HEALTH_CERTAIN;
+	double suspended = SUSPENDED_ODDS / HEALTH_CERTAIN, gone = GONE_ODDS / HEALTH_CERTAIN;
 
 	switch (state) {
 	case PIECE_GOOD:

@@ -114,6 +114,11 @@ static int set_up_full(void **state)
 	return unpack(state, "store-v1.tar.gz", true);
 }
 
+static int set_up_twins(void **state)
+{
+	return unpack(state, "store-v1-twins.tar.gz", true);
+}
+
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
@@ -397,15 +402,62 @@ static void test_would_be_written_the_same(void **state)
 		expect_same_list(f);
 }
 
+/* The twin of a segment of pieces, if it is one: its header, and each entry, as in the footer. */
+static size_t expect_same_twin(const struct fixture *f, const struct file *file)
+{
+	struct segment_trailer trailer;
+	struct segment_header header;
+	struct segment_entry entry;
+	uint8_t again[TWIN_ENTRY];
+	char path[SEGMENT_PATH], *content;
+	size_t len;
+
+	assert_int_equal(segment_header_decode((const uint8_t *)file->content, &header), ERR_OK);
+	if (header.kind != SEGMENT_PIECES)
+		return 0;
+	assert_int_equal(segment_trailer_decode((const uint8_t *)file->content + file->len - SEGMENT_TRAILER,
+						&header.secret, &trailer),
+			 ERR_OK);
+	snprintf(path, sizeof(path), "%s/store/twins/%08x.twin", f->dir, header.id);
+	assert_int_equal(file_read(path, 1 << 20, &content, &len), ERR_OK);
+	assert_int_equal(len, TWIN_HEADER + trailer.count * TWIN_ENTRY);
+	assert_int_equal(twin_header_check((const uint8_t *)content, &header.store, header.id), ERR_OK);
+	twin_header_encode(&header.store, header.id, again);
+	assert_memory_equal(again, content, TWIN_HEADER);
+	for (size_t at = TWIN_HEADER; at < len; at += TWIN_ENTRY) {
+		assert_int_equal(twin_entry_decode((const uint8_t *)content + at, &header.secret, header.id, &entry),
+				 ERR_OK);
+		twin_entry_encode(&entry, &header.secret, header.id, again);
+		assert_memory_equal(again, content + at, sizeof(again));
+	}
+	free(content);
+	return trailer.count;
+}
+
+static void test_twins_would_be_written_the_same(void **state)
+{
+	struct fixture *f = *state;
+	size_t entries = 0;
+
+	for (size_t i = 0; i < f->file_count; i++)
+		entries += expect_same_twin(f, &f->files[i]);
+	/* All records but the transfers. */
+	assert_int_equal(entries, 11 + 1 + 2 + 2 + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_opens, set_up_first, tear_down),
 		cmocka_unit_test_setup_teardown(test_opens, set_up_full, tear_down),
+		cmocka_unit_test_setup_teardown(test_opens, set_up_twins, tear_down),
 		cmocka_unit_test_setup_teardown(test_rebuilds, set_up_first, tear_down),
 		cmocka_unit_test_setup_teardown(test_rebuilds, set_up_full, tear_down),
+		cmocka_unit_test_setup_teardown(test_rebuilds, set_up_twins, tear_down),
 		cmocka_unit_test_setup_teardown(test_would_be_written_the_same, set_up_first, tear_down),
 		cmocka_unit_test_setup_teardown(test_would_be_written_the_same, set_up_full, tear_down),
+		cmocka_unit_test_setup_teardown(test_would_be_written_the_same, set_up_twins, tear_down),
+		cmocka_unit_test_setup_teardown(test_twins_would_be_written_the_same, set_up_twins, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
