@@ -131,6 +131,40 @@ def test_check_finds_what_nobody_read(net):
     wait_until("the satellite knows", lambda: status(net)["lost_pieces"] == 4)
 
 
+def test_a_file_that_goes_after_a_kill(net, tmp_path):
+    """No clean stop, and a file of pieces is gone: its pieces are told by name, and are there again when it is."""
+    net.expect_errors("store_files_gone")
+    node, data = net.nodes[0], os.urandom(150_000)
+    for i in range(5):
+        net.access.put(data + bytes([i]), f"granary://bucket/{i}")
+    net.access.run("rm", "granary://bucket/0")
+    wait_until("it is deleted", lambda: store(node, "stats")["space"]["pieces"] == 4)
+    node.kill()
+    files = {path for path, *_ in pieces_on_disk(node)}
+    for path in files:
+        path.rename(tmp_path / path.name)
+    node.start()
+    net.wait_online(1)
+    damage = node.json("status")["damage"]
+    assert damage["gone_files"] == len(files) and damage["gone_pieces"] == 4
+    assert "look in lost+found" in run("granary-node", "store", "stats", "--dir", node.dir, env=net.env)
+    wait_until("the satellite knows", lambda: status(net)["lost_pieces"] == 4)
+    for i in range(5):
+        with pytest.raises(CommandFailed):
+            net.access.get(f"granary://bucket/{i}")
+    # Told once; and no tombstone went with the file.
+    node.restart()
+    net.wait_online(1)
+    assert node.json("status")["damage"]["gone_files"] == 0
+    node.stop()
+    assert store(node, "rebuild-index")["pieces"] == 0
+    for path in files:
+        (tmp_path / path.name).rename(path)
+    checked = store(node, "check")["result"]
+    assert checked["pieces"] == 4 and checked["damaged"] == checked["gone_files"] == 0
+    node.start()
+
+
 def test_stats_compact_and_rebuild(net, tmp_path):
     node, data = net.nodes[0], os.urandom(400_000)
     for i in range(12):
