@@ -18,7 +18,8 @@
 
 /* Blocks read and not yet sent. */
 struct batch {
-	uint8_t *data; /* room for GET_BLOCKS blocks, made at first use */
+	const uint8_t *data; /* in the reader, or in the room */
+	uint8_t *room;	     /* for GET_BLOCKS blocks, made at first use */
 	uint32_t block;
 	uint32_t count;
 	uint32_t sent;
@@ -97,15 +98,21 @@ static enum refusal job_open(struct get *get)
 static enum refusal job_read(struct get *get, struct batch *batch)
 {
 	uint32_t left = get->end - get->read;
+	enum err err;
 	size_t len;
 
 	batch->block = get->read;
 	batch->count = left < GET_BLOCKS ? left : GET_BLOCKS;
 	batch->sent = 0;
-	if (batch->data == NULL)
-		batch->data = memory_new(batch->count, TREE_BLOCK);
 	get->read += batch->count;
-	return refusal_from_err(store_reader_blocks(get->reader, batch->block, batch->count, batch->data, &len));
+	err = store_reader_view(get->reader, batch->block, batch->count, &batch->data, &len);
+	if (err == ERR_UNSUPPORTED) {
+		if (batch->room == NULL)
+			batch->room = memory_new(batch->count, TREE_BLOCK);
+		batch->data = batch->room;
+		err = store_reader_blocks(get->reader, batch->block, batch->count, batch->room, &len);
+	}
+	return refusal_from_err(err);
 }
 
 static void work_get(void *arg)
@@ -374,8 +381,8 @@ static void get_free(struct request *request)
 	struct get *get = (struct get *)request;
 
 	store_reader_free(get->reader);
-	free(get->batches[0].data);
-	free(get->batches[1].data);
+	free(get->batches[0].room);
+	free(get->batches[1].room);
 	admission_give(request->parts->admission, get->reserved);
 	free(get);
 }

@@ -36,7 +36,7 @@ struct committer {
 	uint64_t flushes; /* barriers that somebody waits for */
 	bool settling;
 	bool stopping;
-	bool stopped; /* the syncer is */
+	bool stopped;	      /* the syncer is */
 	struct gather gather; /* the syncer's */
 };
 

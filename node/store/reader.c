@@ -67,7 +67,7 @@ enum err store_get(struct store *store, const struct store_key *key, struct stor
 	reader->piece.expires = record->expires;
 	reader->piece.root = record->root;
 	reader->piece.allocation = record->deal.allocation_hash;
-	memcpy(reader->piece.blocks, record->blocks, sizeof(record->blocks));
+	memcpy(reader->piece.blocks, record->blocks, tree_blocks(record->size) * sizeof(record->blocks[0]));
 	*ret = reader;
 	return ERR_OK;
 }
@@ -109,18 +109,6 @@ static enum err read_again(struct store_reader *reader, uint32_t block, uint8_t 
 	return err;
 }
 
-static enum err fetch(struct store_reader *reader, uint64_t from, size_t len, uint8_t *out)
-{
-	uint32_t head = reader->at.record.head;
-
-	if (reader->raw != NULL) {
-		memcpy(out, reader->raw + head + from, len);
-		return ERR_OK;
-	}
-	return seam_read_full(reader->store->seam, reader->at.segment->fd, out, len,
-			      reader->at.place.offset + head + from);
-}
-
 /* The piece cannot be read, now and again. What to answer. */
 static enum err note_damage(struct store_reader *reader, enum err err)
 {
@@ -130,35 +118,92 @@ static enum err note_damage(struct store_reader *reader, enum err err)
 	return marked == ERR_CORRUPT || marked == ERR_IO ? marked : err;
 }
 
-enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out, size_t *ret_len)
+/* Whether there are such blocks, and how long they are together. */
+static enum err measure(const struct store_reader *reader, uint32_t block, uint32_t count, size_t *ret_len)
 {
 	uint32_t blocks = tree_blocks(reader->piece.size);
-	uint64_t from = (uint64_t)block * TREE_BLOCK;
 	size_t len = 0;
-	enum err err;
 
-	upkeep_note_customer(reader->store->upkeep);
 	if (count == 0 || block >= blocks || count > blocks - block)
 		return ERR_RANGE;
 	for (uint32_t i = block; i < block + count; i++)
 		len += tree_block_size(reader->piece.size, i);
-	err = fetch(reader, from, len, out);
+	*ret_len = len;
+	return ERR_OK;
+}
+
+/* Hold what was read, `len` bytes, against its checksums. When that fails it is zeros. */
+static enum err check(struct store_reader *reader, uint32_t block, uint8_t *data, size_t len)
+{
+	enum err err = ERR_OK;
+
+	for (size_t at = 0; err == ERR_OK && at < len; at += TREE_BLOCK, block++) {
+		size_t size = tree_block_size(reader->piece.size, block);
+
+		if (!block_holds(reader, block, data + at, size))
+			err = read_again(reader, block, data + at, size);
+	}
+	if (err == ERR_OK)
+		return ERR_OK;
+	memset(data, 0, len);
+	return note_damage(reader, err);
+}
+
+/* The blocks in what was read with the head. */
+static uint8_t *held(struct store_reader *reader, uint32_t block)
+{
+	return reader->raw + reader->at.record.head + (size_t)block * TREE_BLOCK;
+}
+
+enum err store_reader_view(struct store_reader *reader, uint32_t block, uint32_t count, const uint8_t **ret,
+			   size_t *ret_len)
+{
+	enum err err;
+	size_t len;
+
+	if (reader->raw == NULL)
+		return ERR_UNSUPPORTED;
+	upkeep_note_customer(reader->store->upkeep);
+	err = measure(reader, block, count, &len);
+	if (err == ERR_OK)
+		err = check(reader, block, held(reader, block), len);
+	if (err != ERR_OK)
+		return err;
+	*ret = held(reader, block);
+	*ret_len = len;
+	return ERR_OK;
+}
+
+static enum err read_blocks(struct store_reader *reader, uint32_t block, uint8_t *out, size_t len)
+{
+	uint64_t offset = reader->at.place.offset + (uint64_t)reader->at.record.head + (uint64_t)block * TREE_BLOCK;
+	enum err err = seam_read_full(reader->store->seam, reader->at.segment->fd, out, len, offset);
+
 	/* A bad sector spoils its own block only: each is tried by itself. */
 	if (err == ERR_IO || err == ERR_CORRUPT) {
 		memset(out, 0, len);
 		err = ERR_OK;
 	}
-	for (uint32_t i = block; err == ERR_OK && i < block + count; i++) {
-		uint8_t *data = out + (size_t)(i - block) * TREE_BLOCK;
-		size_t size = tree_block_size(reader->piece.size, i);
+	return err == ERR_OK ? check(reader, block, out, len) : err;
+}
 
-		if (!block_holds(reader, i, data, size))
-			err = read_again(reader, i, data, size);
+enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out, size_t *ret_len)
+{
+	const uint8_t *data;
+	enum err err;
+	size_t len;
+
+	if (reader->raw != NULL) {
+		err = store_reader_view(reader, block, count, &data, &len);
+		if (err == ERR_OK)
+			memcpy(out, data, len);
+	} else {
+		upkeep_note_customer(reader->store->upkeep);
+		err = measure(reader, block, count, &len);
+		if (err == ERR_OK)
+			err = read_blocks(reader, block, out, len);
 	}
-	if (err != ERR_OK) {
-		memset(out, 0, len);
-		return note_damage(reader, err);
-	}
-	*ret_len = len;
-	return ERR_OK;
+	if (err == ERR_OK)
+		*ret_len = len;
+	return err;
 }

@@ -116,6 +116,10 @@ const struct store_piece *store_reader_piece(const struct store_reader *reader);
  * *ret_len is their length together. ERR_RANGE, ERR_CORRUPT, ERR_IO. */
 enum err store_reader_blocks(struct store_reader *reader, uint32_t block, uint32_t count, uint8_t *out,
 			     size_t *ret_len) WARN_UNUSED;
+/* The same without a copy, of a piece up to 64 KiB, which came with its head: *ret points to where the bytes are until
+ * the reader is freed. ERR_UNSUPPORTED of a larger one. */
+enum err store_reader_view(struct store_reader *reader, uint32_t block, uint32_t count, const uint8_t **ret,
+			   size_t *ret_len) WARN_UNUSED;
 void store_reader_free(struct store_reader *reader);
 
 /* Delete durably, a damaged one too; done as in store_put_end. ERR_NOT_FOUND when there is none. *ret_size of the piece

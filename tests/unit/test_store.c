@@ -136,6 +136,34 @@ static void test_parts(void **state)
 	free(all);
 }
 
+static void test_view(void **state)
+{
+	struct fixture *f = *state;
+	struct store_key small = pieces_key(1), large = pieces_key(2);
+	uint8_t *all = memory_new(1, 40000);
+	struct store_reader *reader;
+	const uint8_t *data;
+	size_t len;
+
+	pieces_fill(1, 1, all, 40000);
+	assert_int_equal(pieces_put(f->store, 1, 1, 40000, 0), ERR_OK);
+	assert_int_equal(store_get(f->store, &small, &reader), ERR_OK);
+	assert_int_equal(store_reader_view(reader, 0, 2, &data, &len), ERR_OK);
+	assert_int_equal(len, 40000);
+	assert_memory_equal(data, all, len);
+	assert_int_equal(store_reader_view(reader, 1, 1, &data, &len), ERR_OK);
+	assert_int_equal(len, 40000 - TREE_BLOCK);
+	assert_memory_equal(data, all + TREE_BLOCK, len);
+	assert_int_equal(store_reader_view(reader, 1, 2, &data, &len), ERR_RANGE);
+	assert_int_equal(store_reader_view(reader, 2, 1, &data, &len), ERR_RANGE);
+	store_reader_free(reader);
+	assert_int_equal(pieces_put(f->store, 2, 1, 65537, 0), ERR_OK);
+	assert_int_equal(store_get(f->store, &large, &reader), ERR_OK);
+	assert_int_equal(store_reader_view(reader, 0, 1, &data, &len), ERR_UNSUPPORTED);
+	store_reader_free(reader);
+	free(all);
+}
+
 static void test_refusals(void **state)
 {
 	struct fixture *f = *state;
@@ -691,6 +719,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_put_get_delete, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_metadata, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_view, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_two_uploads_of_one_piece, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_space, set_up, tear_down),
