@@ -234,6 +234,14 @@ static void judge_unknown(const struct reputation_rules *rules, struct reputatio
 	}
 }
 
+/* How much of a challenge came to nothing, as its rule says. */
+static uint32_t doubt(const struct reputation_rules *rules, uint64_t doubtful, uint64_t count)
+{
+	uint128 share = (uint128)doubtful * SQUARED / ((uint128)count * rules->unknown_share);
+
+	return share < REPUTATION_ONE ? (uint32_t)share : REPUTATION_ONE;
+}
+
 struct reputation_change reputation_note_audit(const struct reputation_rules *rules, struct reputation *reputation,
 					       const struct reputation_verdicts *verdicts, uint64_t now)
 {
@@ -247,7 +255,7 @@ struct reputation_change reputation_note_audit(const struct reputation_rules *ru
 	reputation->proven += verdicts->proven;
 	reputation->failed += verdicts->failed;
 	note_proofs(&rules->audit, &reputation->audit, verdicts->proven, verdicts->failed);
-	bad = (uint32_t)((uint64_t)verdicts->doubtful * REPUTATION_ONE / count);
+	bad = doubt(rules, verdicts->doubtful, count);
 	beta_note(&reputation->unknown, &rules->unknown, REPUTATION_ONE - bad, bad);
 	if (verdicts->failed > 0 && beta_failed(&reputation->audit, &rules->audit)) {
 		disqualify(&change, reputation, REPUTATION_BY_AUDITS, now);

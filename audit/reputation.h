@@ -12,7 +12,9 @@
  *		 disqualified for good: 41 failures in a row, or some 4 % of its data. Anybody can check these verdicts.
  *	unknown	 challenges answered, against answers that prove nothing either way: late, errors, silence to the
  *		 end; λ 0.95 from (20, 0). At 0.6 or less (10 in a row) the node is suspended. A challenge counts once
- *		 however many pieces it asks for, by the share of them that came to nothing.
+ *		 however many pieces it asks for: against the node when a tenth of them or more came to nothing, in
+ *		 part when fewer did. So a node that always says nothing about 4 % of its pieces is suspended, as one
+ *		 that says they are missing is disqualified: silence is no way out.
  *	online	 of the last 30 days, in windows of 12 hours: 1 − the mean of the windows' offline shares, where a
  *		 window's share is observations that found the node offline ÷ all in that window. Every window weighs
  *		 the same; one without observations, or before the node came, counts as online. Below 0.6 (24 windows,
@@ -54,6 +56,7 @@ struct beta_rules {
 struct reputation_rules {
 	struct beta_rules audit;
 	struct beta_rules unknown;
+	uint32_t unknown_share;	 /* of its pieces from which on a challenge came to nothing altogether */
 	uint64_t unknown_grace;	 /* seconds */
 	uint64_t window;	 /* seconds */
 	uint64_t tracking;	 /* seconds, a whole number of windows */
@@ -68,10 +71,10 @@ extern const struct reputation_rules reputation_defaults;
 
 /* Change rules by text: "name=value" separated by commas, as in "audit-threshold=0.95,unknown-grace=3d". Names:
  * audit-lambda audit-alpha audit-beta audit-threshold unknown-lambda unknown-alpha unknown-beta unknown-threshold
- * unknown-grace online-window online-period online-threshold offline-grace vetting-audits vetting-age loss-weight
- * loss-share. Scores, λ, weight and share are decimals of at most six places, times are as of options ("12h", "30d").
- * "" changes nothing. ERR_FORMAT, ERR_RANGE with a sentence in `why` that names the rule and its limit; *rules is then
- * as it was. */
+ * unknown-share unknown-grace online-window online-period online-threshold offline-grace vetting-audits vetting-age
+ * loss-weight loss-share. Scores, λ, weight and share are decimals of at most six places, times are as of options
+ * ("12h", "30d"). "" changes nothing. ERR_FORMAT, ERR_RANGE with a sentence in `why` that names the rule and its limit;
+ * *rules is then as it was. */
 enum err reputation_rules_parse(const char *text, struct reputation_rules *rules, char *why, size_t room) WARN_UNUSED;
 
 /* The numbers are those of a satellite's database. A node that is exiting or has exited is so besides. */

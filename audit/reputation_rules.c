@@ -13,6 +13,7 @@
 const struct reputation_rules reputation_defaults = {
 	.audit = {.lambda = 999000, .alpha = UINT64_C(1000) * REPUTATION_ONE, .beta = 0, .threshold = 960000},
 	.unknown = {.lambda = 950000, .alpha = UINT64_C(20) * REPUTATION_ONE, .beta = 0, .threshold = 600000},
+	.unknown_share = 100000,
 	.unknown_grace = 7 * DAY,
 	.window = DAY / 2,
 	.tracking = 30 * DAY,
@@ -55,6 +56,7 @@ static const struct rule table[] = {
 	{"unknown-alpha", DECIMAL, MEMBER(unknown.alpha), 0, WEIGHT_MAX, WEIGHT_LIMITS},
 	{"unknown-beta", DECIMAL, MEMBER(unknown.beta), 0, WEIGHT_MAX, WEIGHT_LIMITS},
 	{"unknown-threshold", DECIMAL, MEMBER(unknown.threshold), 0, ONE - 1, "0 to 0.999999"},
+	{"unknown-share", DECIMAL, MEMBER(unknown_share), 1, ONE, "0.000001 to 1"},
 	{"unknown-grace", TIME, MEMBER(unknown_grace), 1, TIME_MAX, TIME_LIMITS},
 	{"online-window", TIME, MEMBER(window), 1, 30 * DAY, "1s to 30d"},
 	{"online-period", TIME, MEMBER(tracking), 1, TIME_MAX, TIME_LIMITS},

@@ -241,7 +241,7 @@ static const struct option_spec option_table[] = {
 	 .fallback = "",
 	 .help = "How far nodes are trusted, where that is to differ: audit-lambda=0.999, audit-alpha=1000, "
 		 "audit-beta=0, audit-threshold=0.96, unknown-lambda=0.95, unknown-alpha=20, unknown-beta=0, "
-		 "unknown-threshold=0.6, unknown-grace=7d, online-window=12h, online-period=30d, "
+		 "unknown-threshold=0.6, unknown-share=0.1, unknown-grace=7d, online-window=12h, online-period=30d, "
 		 "online-threshold=0.6, offline-grace=7d, vetting-audits=100, vetting-age=21d, loss-weight=0.1, "
 		 "loss-share=0.01."},
 	{.name = "audit-samples",

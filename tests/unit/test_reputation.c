@@ -80,20 +80,40 @@ static void test_10_unknown_suspend(void **state)
 	assert_int_equal(reputation_due(rules, &r), START + 7 * DAY);
 }
 
-/* A challenge counts once, by the share of it that came to nothing. */
+/* A challenge counts once, against the node from a tenth of its pieces on, in part below. */
 static void test_one_bad_challenge(void **state)
 {
-	struct reputation whole, half, single;
+	struct reputation whole, tenth, part, single;
 
 	(void)state;
 	make_good(&whole);
-	half = single = whole;
+	tenth = part = single = whole;
 	assert_int_equal(audit(&whole, 0, 0, 1000, START).to, REPUTATION_GOOD);
 	audit(&single, 0, 0, 1, START);
-	audit(&half, 500, 0, 500, START);
+	audit(&tenth, 900, 0, 100, START);
+	audit(&part, 950, 0, 50, START);
 	assert_int_equal(reputation_unknown_score(&whole), 950000);
 	assert_int_equal(reputation_unknown_score(&single), 950000);
-	assert_int_equal(reputation_unknown_score(&half), 975000);
+	assert_int_equal(reputation_unknown_score(&tenth), 950000);
+	assert_int_equal(reputation_unknown_score(&part), 975000);
+}
+
+/* Who never answers for 5 % of its pieces is suspended before long, who does not for 1 % is not. */
+static void test_silence_is_no_way_out(void **state)
+{
+	struct reputation silent, slow;
+	int challenges = 0;
+
+	(void)state;
+	make_good(&silent);
+	slow = silent;
+	while (challenges < 100 && silent.suspended == 0) {
+		audit(&silent, 95, 0, 5, START);
+		challenges++;
+	}
+	assert_in_range(challenges, 20, 60);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(audit(&slow, 99, 0, 1, START).to, REPUTATION_GOOD);
 }
 
 /* The order of verdicts within a challenge is nobody's: 5 % of 100 pieces do not hurt more for coming first. */
@@ -520,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_41_failures_disqualify),
 		cmocka_unit_test(test_10_unknown_suspend),
 		cmocka_unit_test(test_one_bad_challenge),
+		cmocka_unit_test(test_silence_is_no_way_out),
 		cmocka_unit_test(test_batch_is_spread),
 		cmocka_unit_test(test_suspension_ends_in_time_or_not),
 		cmocka_unit_test(test_vetting_takes_count_and_age),
