@@ -2,6 +2,7 @@
  * not be due before the end stands nowhere. */
 #include "audit/simulate.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,7 @@ static uint32_t draw_health(struct run *run)
 	uint64_t sum = 0, lot;
 	uint32_t health;
 
+	assert(redundancy->success > 0);
 	for (health = threshold(redundancy) + 1U; health <= redundancy->success; health++)
 		sum += SIMULATE_CERTAIN / health;
 	lot = random_stream_below(&run->random, sum);
