@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/memory.h"
@@ -9,7 +10,8 @@
 #include "satellite/commands.h"
 #include "satellite/registry.h"
 
-#define SAMPLE_DRAWS 100 /* positions of a whole-node sample */
+#define CLAIM_TRIES 300	   /* to wait for another auditor that is at the node … */
+#define CLAIM_PAUSE_MS 200 /* … so long each */
 
 /* Nodes to be audited, and what came of each. */
 struct node_result {
@@ -17,6 +19,7 @@ struct node_result {
 	struct id id;
 	uint64_t verdicts[AUDITS_VERDICTS];
 	uint64_t bytes;
+	uint64_t contained; /* pieces that will be asked for again: the node fell silent */
 };
 
 struct results {
@@ -57,6 +60,7 @@ static void add_batch(struct node_result *node, const struct audit_batch *batch)
 	for (size_t i = 0; i < AUDITS_VERDICTS; i++)
 		node->verdicts[i] += batch->verdicts[i];
 	node->bytes += batch->bytes;
+	node->contained += batch->contained ? batch->count : 0;
 }
 
 static enum err audit_every_piece(struct round *round, struct node_result *node)
@@ -75,6 +79,7 @@ static enum err audit_every_piece(struct round *round, struct node_result *node)
 			after = batch.pieces[batch.count - 1].piece;
 			err = auditor_challenge(round, &batch);
 			add_batch(node, &batch);
+			more = more && !batch.contained;
 		}
 		audits_batch_free(&batch);
 	}
@@ -86,14 +91,52 @@ static enum err audit_sample(struct round *round, struct node_result *node)
 	struct audit_batch batch;
 	enum err err;
 
-	audits_batch_init(&batch, &node->address, SAMPLE_DRAWS);
-	err = audits_draw_pieces(round->desk->db, &batch, SAMPLE_DRAWS);
+	audits_batch_init(&batch, &node->address, AUDITOR_SAMPLE);
+	err = audits_draw_pieces(round->desk->db, &batch, AUDITOR_SAMPLE);
 	if (err == ERR_OK && batch.count > 0) {
 		err = auditor_challenge(round, &batch);
 		add_batch(node, &batch);
 	}
 	audits_batch_free(&batch);
 	return err;
+}
+
+/* A node that owes an answer gives that first. */
+static enum err audit_node(struct round *round, struct node_result *node, bool every)
+{
+	struct audit_batch batch;
+	bool contained = false;
+	enum err err = auditor_repeat(round, &node->address, &batch);
+
+	if (err == ERR_OK) {
+		add_batch(node, &batch);
+		contained = batch.contained;
+		audits_batch_free(&batch);
+	} else if (err != ERR_NOT_FOUND) {
+		return err;
+	}
+	if (contained)
+		return ERR_OK;
+	return every ? audit_every_piece(round, node) : audit_sample(round, node);
+}
+
+/* Nobody else may ask the node meanwhile. */
+static enum err audit_claimed(struct round *round, struct node_result *node, bool every)
+{
+	const struct timespec pause = {0, CLAIM_PAUSE_MS * 1000000l};
+	bool taken = false;
+	enum err err = auditor_claim(round, &node->address, &taken), given;
+
+	for (int i = 0; i < CLAIM_TRIES && err == ERR_OK && !taken; i++) {
+		nanosleep(&pause, NULL);
+		err = auditor_claim(round, &node->address, &taken);
+	}
+	if (err == ERR_OK && !taken)
+		return ERR_BUSY;
+	if (err == ERR_OK)
+		err = audit_node(round, node, every);
+	given = auditor_release(round, &node->address);
+	return err == ERR_OK ? given : err;
 }
 
 static enum err find_result(struct results *results, struct database *db, const struct address *address,
@@ -143,7 +186,7 @@ static enum err audit_chosen(struct round *round, struct results *results)
 	enum err err = registry_each(round->desk->db, add_node, results);
 
 	for (size_t i = 0; i < results->count && err == ERR_OK; i++)
-		err = every ? audit_every_piece(round, &results->nodes[i]) : audit_sample(round, &results->nodes[i]);
+		err = audit_claimed(round, &results->nodes[i], every);
 	return err;
 }
 
@@ -164,6 +207,7 @@ static json_t *node_json(const struct node_result *node)
 	for (int v = AUDITED_MISSING; v < AUDITS_VERDICTS; v++)
 		json_object_set_new(json, audit_verdict_name((enum audit_verdict)v),
 				    json_integer((json_int_t)node->verdicts[v]));
+	json_object_set_new(json, "contained", json_integer((json_int_t)node->contained));
 	json_object_set_new(json, "bytes", json_integer((json_int_t)node->bytes));
 	return json;
 }
@@ -182,7 +226,7 @@ static void print_as_text(const struct results *results)
 	printf("%-22s", "node");
 	for (int v = AUDITED_PROVEN; v < AUDITS_VERDICTS; v++)
 		printf(" %11s", audit_verdict_name((enum audit_verdict)v));
-	putchar('\n');
+	puts("   contained");
 	for (size_t i = 0; i < results->count; i++) {
 		char id[KEY_ID_HEX];
 
@@ -190,7 +234,7 @@ static void print_as_text(const struct results *results)
 		printf("%.20s… ", id);
 		for (int v = AUDITED_PROVEN; v < AUDITS_VERDICTS; v++)
 			printf(" %11llu", (unsigned long long)results->nodes[i].verdicts[v]);
-		putchar('\n');
+		printf(" %11llu\n", (unsigned long long)results->nodes[i].contained);
 	}
 }
 

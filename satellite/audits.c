@@ -1,4 +1,4 @@
-/* Choosing pieces for challenges, and keeping verdicts. */
+/* Choosing pieces and nodes for challenges. */
 #include "satellite/audits.h"
 
 #include <assert.h>
@@ -9,20 +9,24 @@
 #include "common/memory.h"
 #include "common/random.h"
 #include "payments/rules.h"
-#include "satellite/storage.h"
+#include "satellite/reputations.h"
 
 void audits_batch_init(struct audit_batch *batch, const struct address *node, uint32_t room)
 {
 	memset(batch, 0, sizeof(*batch));
 	batch->node = *node;
 	batch->room = room;
+	batch->form = CHALLENGE_LISTED;
 	batch->pieces = memory_new(room, sizeof(*batch->pieces));
 }
 
 void audits_batch_free(struct audit_batch *batch)
 {
 	free(batch->pieces);
+	free(batch->sent);
+	free(batch->record);
 	batch->pieces = NULL;
+	batch->sent = batch->record = NULL;
 	batch->count = batch->room = 0;
 }
 
@@ -147,150 +151,9 @@ enum err audits_draw_pieces(struct database *db, struct audit_batch *batch, uint
 	enum err err;
 
 	assert(draws <= batch->room);
-	batch->whole_sample = true;
+	batch->form = CHALLENGE_WHOLE;
 	err = database_view(db, draw_pieces, &draw);
 	free(draw.positions);
-	return err;
-}
-
-static bool is_loss(enum audit_verdict verdict)
-{
-	return verdict == AUDITED_MISSING || verdict == AUDITED_CORRUPT;
-}
-
-/* Since when the piece is not there, as far as anybody can show: it earns up to the last proof. */
-static enum err read_last_proof(struct database *db, const struct audit_batch *batch, const struct bytes32 *piece,
-				uint64_t *ret)
-{
-	struct query *q = database_query(db, "SELECT CASE WHEN proven > stored THEN proven ELSE stored END FROM pieces "
-					     "WHERE node = $node AND piece = $piece");
-	enum err err;
-
-	bind_node(q, &batch->node);
-	query_bytes32(q, "piece", piece);
-	err = query_one(q);
-	*ret = err == ERR_OK ? query_get_int(q, 0) : 0;
-	query_reset(q);
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
-}
-
-/* *ret_counts: the piece still is the node's. */
-static enum err record_piece(struct database *db, const struct audit_batch *batch, const struct audited_piece *piece,
-			     bool *ret_counts)
-{
-	uint64_t lost = 0;
-	struct query *q;
-	enum err err = ERR_OK;
-
-	if (is_loss(piece->verdict)) {
-		err = read_last_proof(db, batch, &piece->piece, &lost);
-		if (err == ERR_OK)
-			err = storage_end_piece(db, &batch->node, &piece->piece, lost);
-		if (err != ERR_OK)
-			return err;
-	}
-	q = database_query(db, "UPDATE pieces SET audited = $at, verdict = $verdict, proven = CASE WHEN $proven > 0 "
-			       "THEN $proven ELSE proven END, lost = CASE WHEN lost = 0 THEN $lost ELSE lost END "
-			       "WHERE node = $node AND piece = $piece");
-	bind_node(q, &batch->node);
-	query_bytes32(q, "piece", &piece->piece);
-	query_int(q, "at", batch->at);
-	query_int(q, "verdict", piece->verdict);
-	query_int(q, "proven", piece->verdict == AUDITED_PROVEN ? batch->at : 0);
-	query_int(q, "lost", lost);
-	err = query_run(q);
-	*ret_counts = database_changes(db) > 0;
-	return err;
-}
-
-static enum err record_audit(struct database *db, const struct audit_batch *batch)
-{
-	struct query *q =
-		database_query(db, "INSERT INTO audits (challenge, node, at, transcript, bytes, proven, missing, "
-				   "corrupt, late, unreachable, unknown) VALUES ($challenge, $node, $at, "
-				   "$transcript, $bytes, $proven, $missing, $corrupt, $late, $unreachable, "
-				   "$unknown)");
-
-	query_bytes32(q, "challenge", &batch->challenge);
-	bind_node(q, &batch->node);
-	query_int(q, "at", batch->at);
-	query_bytes(q, "transcript", bytes_of(batch->transcript, batch->transcript_len));
-	query_int(q, "bytes", batch->bytes);
-	query_int(q, "proven", batch->verdicts[AUDITED_PROVEN]);
-	query_int(q, "missing", batch->verdicts[AUDITED_MISSING]);
-	query_int(q, "corrupt", batch->verdicts[AUDITED_CORRUPT]);
-	query_int(q, "late", batch->verdicts[AUDITED_LATE]);
-	query_int(q, "unreachable", batch->verdicts[AUDITED_UNREACHABLE]);
-	query_int(q, "unknown", batch->verdicts[AUDITED_UNKNOWN]);
-	return query_run(q);
-}
-
-static enum err add_to_hour(struct database *db, const struct audit_batch *batch)
-{
-	struct query *q =
-		database_query(db, "INSERT INTO audited (node, hour, bytes, passed, failed) VALUES ($node, $hour, "
-				   "$bytes, $passed, $failed) ON CONFLICT (node, hour) DO UPDATE SET bytes = "
-				   "audited.bytes + excluded.bytes, passed = audited.passed + excluded.passed, "
-				   "failed = audited.failed + excluded.failed");
-	uint64_t hour;
-	enum err err = storage_hour(db, &hour);
-
-	if (err != ERR_OK)
-		return err;
-	bind_node(q, &batch->node);
-	query_int(q, "hour", hour);
-	query_int(q, "bytes", batch->bytes);
-	query_int(q, "passed", batch->verdicts[AUDITED_PROVEN]);
-	query_int(q, "failed", batch->verdicts[AUDITED_MISSING] + batch->verdicts[AUDITED_CORRUPT]);
-	return query_run(q);
-}
-
-static enum err record_finding(struct database *db, const struct audit_batch *batch, const struct audited_piece *piece)
-{
-	struct query *q;
-
-	if (piece->verdict == AUDITED_PROVEN || piece->verdict == AUDITED_UNREACHABLE)
-		return ERR_OK;
-	q = database_query(db,
-			   "INSERT INTO findings (challenge, piece, verdict) VALUES ($challenge, $piece, $verdict)");
-	query_bytes32(q, "challenge", &batch->challenge);
-	query_bytes32(q, "piece", &piece->piece);
-	query_int(q, "verdict", piece->verdict);
-	return query_run(q);
-}
-
-struct record {
-	struct audit_batch *batch;
-	bool *counts;
-};
-
-static enum err record(struct database *db, void *arg)
-{
-	const struct record *r = arg;
-	struct audit_batch *batch = r->batch;
-	enum err err = ERR_OK;
-
-	memset(batch->verdicts, 0, sizeof(batch->verdicts));
-	for (uint32_t i = 0; i < batch->count && err == ERR_OK; i++) {
-		err = record_piece(db, batch, &batch->pieces[i], &r->counts[i]);
-		batch->verdicts[batch->pieces[i].verdict] += r->counts[i];
-	}
-	if (err == ERR_OK)
-		err = record_audit(db, batch);
-	if (err == ERR_OK)
-		err = add_to_hour(db, batch);
-	for (uint32_t i = 0; i < batch->count && err == ERR_OK; i++)
-		if (r->counts[i])
-			err = record_finding(db, batch, &batch->pieces[i]);
-	return err;
-}
-
-enum err audits_record(struct database *db, struct audit_batch *batch)
-{
-	struct record r = {batch, memory_new(batch->count, sizeof(bool))};
-	enum err err = database_transaction(db, record, &r);
-
-	free(r.counts);
 	return err;
 }
 
@@ -316,11 +179,23 @@ static enum err has_new_nodes(struct database *db)
 	return err;
 }
 
-enum err audits_due(struct database *db, uint64_t now, uint32_t skip, struct address *ret_node,
-		    struct bytes32 *ret_after)
+static enum err read_round(struct query *q, struct audit_round *ret)
+{
+	struct bytes after = query_get_bytes(q, 1);
+	enum err err = query_get_exact(q, 0, ret->node.b, sizeof(ret->node.b));
+
+	memset(&ret->after, 0, sizeof(ret->after));
+	if (after.len == sizeof(ret->after.b))
+		memcpy(ret->after.b, after.data, after.len);
+	ret->due = query_get_int(q, 2);
+	ret->piece_us = query_get_int(q, 3);
+	ret->vetting = query_get_int(q, 4) == STATE_VETTING;
+	return err;
+}
+
+enum err audits_due(struct database *db, uint64_t now, uint32_t skip, struct audit_round *ret)
 {
 	struct query *q;
-	struct bytes after;
 	enum err err = has_new_nodes(db);
 
 	if (err == ERR_OK)
@@ -328,42 +203,37 @@ enum err audits_due(struct database *db, uint64_t now, uint32_t skip, struct add
 	if (err != ERR_OK && err != ERR_NOT_FOUND)
 		return err;
 	q = database_query(db,
-			   "SELECT node, after FROM audit_rounds WHERE due <= $now ORDER BY due LIMIT 1 OFFSET $skip");
+			   "SELECT a.node, a.after, a.due, a.piece_us, r.state FROM audit_rounds a JOIN reputations r "
+			   "ON r.node = a.node WHERE a.due <= $now AND r.state <> $disqualified AND r.state <> "
+			   "$exited AND NOT EXISTS (SELECT 1 FROM contained c WHERE c.node = a.node) ORDER BY a.due "
+			   "LIMIT 1 OFFSET $skip");
 	query_int(q, "now", now);
+	query_int(q, "disqualified", STATE_DISQUALIFIED);
+	query_int(q, "exited", STATE_EXITED);
 	query_int(q, "skip", skip);
 	err = query_one(q);
 	if (err == ERR_OK)
-		err = query_get_exact(q, 0, ret_node->b, sizeof(ret_node->b));
-	if (err == ERR_OK) {
-		after = query_get_bytes(q, 1);
-		memset(ret_after, 0, sizeof(*ret_after));
-		if (after.len == sizeof(ret_after->b))
-			memcpy(ret_after->b, after.data, after.len);
-	}
+		err = read_round(q, ret);
 	query_reset(q);
 	return err;
 }
 
-struct set_due {
-	const struct address *node;
-	const struct bytes32 *after;
-	uint64_t due;
-};
-
-static enum err set_due(struct database *db, void *arg)
+static enum err set_round(struct database *db, void *arg)
 {
-	const struct set_due *s = arg;
-	struct query *q = database_query(db, "UPDATE audit_rounds SET after = $after, due = $due WHERE node = $node");
+	const struct audit_round *round = arg;
+	struct query *q = database_query(db, "UPDATE audit_rounds SET after = $after, due = $due, piece_us = $us WHERE "
+					     "node = $node");
 
-	bind_node(q, s->node);
-	query_bytes32(q, "after", s->after);
-	query_int(q, "due", s->due);
+	bind_node(q, &round->node);
+	query_bytes32(q, "after", &round->after);
+	query_int(q, "due", round->due);
+	query_int(q, "us", round->piece_us);
 	return query_run(q);
 }
 
-enum err audits_set_due(struct database *db, const struct address *node, const struct bytes32 *after, uint64_t due)
+enum err audits_set_round(struct database *db, const struct audit_round *round)
 {
-	struct set_due s = {node, after, due};
+	struct audit_round copy = *round;
 
-	return database_transaction(db, set_due, &s);
+	return database_transaction(db, set_round, &copy);
 }

@@ -108,8 +108,8 @@ static enum err check_receipt(struct commit *commit, const struct item_receipt *
 		return work_refuse(work, REFUSAL_COMMIT, "receipts: piece %u: storedAt is not within the upload",
 				   item->number);
 	commit->used[offer - commit->offers] = true;
-	commit->pieces[commit->count++] =
-		(struct stored_piece){item->number, offer->node, offer->piece, receipt.root, size, receipt.storedAt};
+	commit->pieces[commit->count++] = (struct stored_piece){
+		item->number, offer->node, offer->piece, receipt.root, size, receipt.storedAt, hash, signature};
 	return ERR_OK;
 }
 

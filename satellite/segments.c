@@ -149,9 +149,11 @@ enum err segments_offers(struct database *db, const struct bytes32 *segment, str
 static enum err insert_pieces(struct database *db, const struct bytes32 *segment, const struct stored_piece *pieces,
 			      size_t count)
 {
-	struct query *q = database_query(db, "INSERT INTO pieces (segment, number, node, piece, root, size, stored, "
-					     "lost, audited, verdict) VALUES ($segment, $number, $node, $piece, $root, "
-					     "$size, $stored, 0, 0, 0)");
+	struct query *q =
+		database_query(db, "INSERT INTO pieces (segment, number, node, piece, root, size, stored, "
+				   "lost, audited, verdict, receipt) VALUES ($segment, $number, $node, $piece, "
+				   "$root, $size, $stored, 0, 0, 0, $receipt)");
+	uint8_t receipt[sizeof(pieces->allocation.b) + sizeof(pieces->signature.b)];
 	enum err err = ERR_OK;
 
 	for (size_t i = 0; i < count && err == ERR_OK; i++) {
@@ -162,6 +164,9 @@ static enum err insert_pieces(struct database *db, const struct bytes32 *segment
 		query_bytes32(q, "root", &pieces[i].root);
 		query_int(q, "size", pieces[i].size);
 		query_int(q, "stored", pieces[i].stored);
+		memcpy(receipt, pieces[i].allocation.b, sizeof(pieces[i].allocation.b));
+		memcpy(receipt + sizeof(pieces[i].allocation.b), pieces[i].signature.b, sizeof(pieces[i].signature.b));
+		query_bytes(q, "receipt", bytes_of(receipt, sizeof(receipt)));
 		err = query_run(q);
 	}
 	return err;

@@ -46,6 +46,8 @@ struct stored_piece {
 	struct bytes32 root;
 	uint64_t size;
 	uint64_t stored;
+	struct bytes32 allocation;  /* its struct hash, which the node's Receipt names */
+	struct signature signature; /* on that Receipt */
 };
 
 /* A piece and where it can be read. */

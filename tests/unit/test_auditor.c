@@ -14,6 +14,7 @@
 #include "satellite/auditor.h"
 #include "satellite/deleter.h"
 #include "satellite/tallies.h"
+#include "satellite/verdicts.h"
 #include "tests/kit/farm.h"
 #include "tests/kit/office.h"
 #include "uplink/segment.h"
@@ -219,6 +220,8 @@ static void test_late(void **state)
 	audits_batch_free(&batch);
 	check_tally(f, 0, 0, OBJECTS * f->piece_size);
 	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings WHERE verdict = 4"), OBJECTS);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM notices WHERE verdict = 4"), OBJECTS);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM contained"), 0);
 }
 
 /* Without a signature that anyone can check, that a piece is missing is but a rumour; a proof needs none. */
@@ -274,6 +277,13 @@ static void test_impostor(void **state)
 	audits_batch_free(&batch);
 }
 
+static enum err record_verdicts(struct desk *desk, struct audit_batch *batch)
+{
+	struct state_change change;
+
+	return verdicts_record(desk, batch, &change);
+}
+
 /* A piece deleted while it was being asked for is nobody's failure. */
 static void test_deleted_meanwhile(void **state)
 {
@@ -284,10 +294,11 @@ static void test_deleted_meanwhile(void **state)
 	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
 	assert_int_equal(batch.count, OBJECTS);
 	office_execute(&f->office, "DELETE FROM pieces WHERE piece = (SELECT MIN(piece) FROM pieces)");
+	batch.end = AUDIT_ANSWERED;
 	batch.pieces[0].verdict = AUDITED_MISSING;
 	batch.pieces[1].verdict = AUDITED_LATE;
 	batch.pieces[2].verdict = AUDITED_PROVEN;
-	assert_int_equal(audits_record(f->office.desk->db, &batch), ERR_OK);
+	assert_int_equal(record_verdicts(f->office.desk, &batch), ERR_OK);
 	assert_int_equal(batch.verdicts[AUDITED_MISSING], 0);
 	assert_int_equal(batch.verdicts[AUDITED_LATE], 1);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], 1);
@@ -333,6 +344,82 @@ static void test_whole_sample(void **state)
 	assert_int_equal(auditor_challenge(&f->round, &batch), ERR_OK);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], batch.count);
 	audits_batch_free(&batch);
+}
+
+/* Each proof's leaves depend on the proof before; the node's speed is noted. */
+static void test_chained(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	f->office.settings.audit_chained = 100;
+	audit(f, &batch);
+	assert_int_equal(batch.form, CHALLENGE_CHAINED);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS);
+	audits_batch_free(&batch);
+	assert_int_equal(office_number(&f->office, "SELECT form FROM audits"), CHALLENGE_CHAINED);
+	assert_in_range(office_number(&f->office, "SELECT piece_us FROM audit_rounds"), 1, 5000000);
+	/* One that is slow is always asked so. */
+	f->office.settings.audit_chained = 0;
+	office_execute(&f->office, "UPDATE audit_rounds SET piece_us = 2600000");
+	audit(f, &batch);
+	assert_int_equal(batch.form, CHALLENGE_CHAINED);
+	audits_batch_free(&batch);
+}
+
+/* A sample comes besides: the round is where it was, and it still is the node's turn, after a rest. */
+static void test_extra_sample(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+	uint32_t leaves = 0;
+
+	f->office.settings.audit_extra = 100;
+	audit(f, &batch);
+	assert_int_equal(batch.form, CHALLENGE_WHOLE);
+	for (uint32_t i = 0; i < batch.count; i++)
+		leaves += batch.pieces[i].samples;
+	assert_in_range(leaves, PROOF_SAMPLES, AUDITOR_SAMPLE);
+	assert_int_equal(batch.verdicts[AUDITED_PROVEN], batch.count);
+	audits_batch_free(&batch);
+	assert_in_range(office_number(&f->office, "SELECT due FROM audit_rounds"), clock_wall(), clock_wall() + 600);
+}
+
+/* New nodes are asked more often than the period says. */
+static void test_vetting_pace(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	f->office.settings.audit_vetting = 7200;
+	audit(f, &batch);
+	audits_batch_free(&batch);
+	assert_in_range(office_number(&f->office, "SELECT due FROM audit_rounds"), clock_wall() + 7100,
+			clock_wall() + 7200);
+	office_execute(&f->office, "UPDATE reputations SET state = 1");
+	audit(f, &batch);
+	audits_batch_free(&batch);
+	assert_in_range(office_number(&f->office, "SELECT due FROM audit_rounds"), clock_wall() + 86300,
+			clock_wall() + 86400);
+}
+
+/* A disqualified node is asked no more. */
+static void test_disqualified(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	assert_int_equal(reputation_rules_parse("audit-alpha=20", &f->office.settings.reputation, NULL, 0), ERR_OK);
+	office_execute(&f->office,
+		       "UPDATE pieces SET root = zeroblob(32) WHERE piece = (SELECT MIN(piece) FROM pieces)");
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_CORRUPT], 1);
+	audits_batch_free(&batch);
+	assert_int_equal(office_number(&f->office, "SELECT state FROM reputations"), STATE_DISQUALIFIED);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM standing WHERE state = 1"), 1);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM notices WHERE kind = 2 AND verdict = 3"), 1);
+	office_execute(&f->office, "UPDATE audit_rounds SET due = 0");
+	assert_int_equal(auditor_do_due(&f->round, &batch), ERR_NOT_FOUND);
 }
 
 /* What one claimant works on no other takes. */
@@ -450,6 +537,10 @@ int main(void)
 		TEST(test_deleted_meanwhile),
 		TEST(test_expired),
 		TEST(test_whole_sample),
+		TEST(test_chained),
+		TEST(test_extra_sample),
+		TEST(test_vetting_pace),
+		TEST(test_disqualified),
 		TEST(test_leased),
 		TEST(test_deletion),
 		TEST(test_deletion_is_retried),

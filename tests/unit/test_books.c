@@ -23,6 +23,7 @@
 #include "satellite/deleter.h"
 #include "satellite/payees.h"
 #include "satellite/payouts.h"
+#include "satellite/verdicts.h"
 #include "tests/kit/effort.h"
 #include "tests/kit/office.h"
 
@@ -489,6 +490,7 @@ static void test_killed(void **state)
 /* An audit of all that a node holds, with one verdict for all. */
 static void audit_all(struct fixture *f, unsigned node, uint64_t at, enum audit_verdict verdict)
 {
+	struct state_change change;
 	struct audit_batch batch;
 
 	office_set_clock(&f->office, at);
@@ -497,9 +499,10 @@ static void audit_all(struct fixture *f, unsigned node, uint64_t at, enum audit_
 	put_be64(batch.challenge.b, at);
 	batch.challenge.b[31] = (uint8_t)node;
 	batch.at = at;
+	batch.end = AUDIT_ANSWERED;
 	for (uint32_t i = 0; i < batch.count; i++)
 		batch.pieces[i].verdict = verdict;
-	assert_int_equal(audits_record(f->office.desk->db, &batch), ERR_OK);
+	assert_int_equal(verdicts_record(f->office.desk, &batch, &change), ERR_OK);
 	audits_batch_free(&batch);
 }
 
@@ -548,17 +551,19 @@ static void audit_some(struct life *life, unsigned node)
 {
 	struct office *office = &life->f->office;
 	uint64_t dice = random_stream_u64(&life->random);
+	struct state_change change;
 	struct audit_batch batch;
 
 	audits_batch_init(&batch, key_address(office->nodes[node]), 8);
 	assert_int_equal(audits_draw_pieces(office->desk->db, &batch, 4), ERR_OK);
 	put_be64(batch.challenge.b, random_stream_u64(&life->random));
 	batch.at = life->now;
+	batch.end = AUDIT_ANSWERED;
 	for (uint32_t i = 0; i < batch.count; i++) {
 		batch.pieces[i].verdict = (dice >> 2 * i) % 4 == 0 ? AUDITED_MISSING : AUDITED_PROVEN;
 		batch.bytes += 1024;
 	}
-	assert_int_equal(audits_record(office->desk->db, &batch), ERR_OK);
+	assert_int_equal(verdicts_record(office->desk, &batch, &change), ERR_OK);
 	audits_batch_free(&batch);
 }
 
