@@ -33,6 +33,17 @@ static const struct metric gauges[] = {
 	{PREFIX "deletions_queued", NULL, METRIC_GAUGE, "Pieces that nodes must still be told to delete."},
 	{PREFIX "settled_bytes", NULL, METRIC_GAUGE, "Bytes of settled orders."},
 	{PREFIX "settled_orders", NULL, METRIC_GAUGE, "Settled orders."},
+	{PREFIX "repairs_urgent", NULL, METRIC_GAUGE, "Segments that are close to being lost."},
+	{PREFIX "repairs_waiting", NULL, METRIC_GAUGE, "Other segments that wait for repair."},
+	{PREFIX "repairs_moving", NULL, METRIC_GAUGE, "Segments with pieces on nodes that leave, and else well."},
+	{PREFIX "repairs_blocked", NULL, METRIC_GAUGE, "Segments that cannot be repaired until nodes return."},
+	{PREFIX "repairs_lost", NULL, METRIC_GAUGE, "Segments of which too few pieces are left anywhere."},
+	{PREFIX "repaired_total", NULL, METRIC_COUNTER, "Repairs done."},
+	{PREFIX "repaired_pieces_total", NULL, METRIC_COUNTER, "Pieces rebuilt."},
+	{PREFIX "moved_pieces_total", NULL, METRIC_COUNTER, "Pieces moved away from nodes that leave."},
+	{PREFIX "repair_failures_total", NULL, METRIC_COUNTER, "Repairs that failed, and were or will be tried again."},
+	{PREFIX "repair_read_bytes_total", NULL, METRIC_COUNTER, "Bytes read for repairs."},
+	{PREFIX "repair_stored_bytes_total", NULL, METRIC_COUNTER, "Bytes stored by repairs."},
 	{PREFIX "sessions", NULL, METRIC_GAUGE, "Open channels."},
 };
 
@@ -114,7 +125,7 @@ static void answer_metrics(struct counting *counting)
 	char *text;
 
 	for (size_t i = 0; i < GAUGES; i++)
-		metrics_set(metrics, i, value_of(counting, i));
+		metrics_add(metrics, i, value_of(counting, i));
 	text = metrics_print(metrics);
 	http_answer_text(counting->request, 200, METRICS_CONTENT_TYPE, text);
 	free(text);
@@ -153,8 +164,7 @@ enum err api_serve(struct loop *loop, struct server *server, const struct hostpo
 	err = http_serve(loop, at, server_settings(server)->dir, routes, sizeof(routes) / sizeof(routes[0]), api,
 			 &api->http);
 	if (err != ERR_OK) {
-		snprintf(why, room, "cannot serve HTTP on %s:%u: %s", at->host, at->port,
-			 http_serve_text(err));
+		snprintf(why, room, "cannot serve HTTP on %s:%u: %s", at->host, at->port, http_serve_text(err));
 		free(api);
 		return err;
 	}

@@ -17,8 +17,8 @@
 	"new-nodes held held-release minimum-payout "                                                        \
 	"online allocation-lifetime upload-lifetime client-storage client-egress node-reserve audit-period " \
 	"audit-vetting audit-extra audit-chained audit-tries audit-retry audit-keep reputation "             \
-	"audit-samples audit-timeout audit-threads roles collect-interval threads requests " SERVING_OPTIONS \
-	" log-level"
+	"audit-samples audit-timeout audit-threads repair-offline repair-bandwidth repair-threads "          \
+	"exit-age exit-failures roles collect-interval threads requests " SERVING_OPTIONS " log-level"
 
 int commands_init(struct options *options);
 int commands_run(struct options *options); /* daemon.c */
@@ -32,6 +32,9 @@ int commands_audit(struct options *options);   /* audit_command.c */
 int commands_collect(struct options *options); /* collect_command.c */
 int commands_collections(struct options *options);
 int commands_restore(struct options *options);
+int commands_repairs(struct options *options);	      /* repair_commands.c */
+int commands_segments_health(struct options *options);
+int commands_exits(struct options *options);
 int commands_tally(struct options *options);	      /* tallies.c */
 int commands_payout_preview(struct options *options); /* payout_command.c */
 int commands_payout_close(struct options *options);

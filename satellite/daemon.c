@@ -7,17 +7,18 @@
 #include "common/service.h"
 #include "satellite/api.h"
 #include "satellite/auditor.h"
+#include "satellite/checker.h"
 #include "satellite/collector.h"
 #include "satellite/commands.h"
 #include "satellite/deleter.h"
 #include "satellite/presence.h"
 #include "satellite/pricing.h"
+#include "satellite/repairer.h"
 #include "satellite/server.h"
 #include "satellite/usages.h"
 
 #define TELLERS 4		       /* threads that tell nodes what to delete */
-/* the deleter, its tellers, days, the collector, presence, and the most auditors */
-#define PATROLS_MAX (4 + TELLERS + 64)
+#define PATROLS_MAX (5 + TELLERS + 64 + 64) /* single ones, tellers, and the most auditors and repairers */
 
 struct daemon {
 	struct options *options;
@@ -108,6 +109,8 @@ static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 		{"days", usages_walk, ROLE_UPKEEP, 1},
 		{"collector", collector_walk, ROLE_UPKEEP, 1},
 		{"presence", presence_walk, ROLE_AUDIT, 1},
+		{"checker", checker_walk, ROLE_REPAIR, 1},
+		{"repairer", repairer_walk, ROLE_REPAIR, daemon->settings.repair_threads},
 		{"auditor", auditor_walk, ROLE_AUDIT, daemon->settings.audit_threads},
 	};
 	char message[DATABASE_MESSAGE] = "";

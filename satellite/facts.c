@@ -22,6 +22,15 @@ static const struct {
 	{"SELECT COUNT(*) FROM deletions", offsetof(struct facts, deletions), 1},
 	{"SELECT COALESCE(SUM(bytes), 0), COALESCE(SUM(orders), 0) FROM traffic", offsetof(struct facts, settled_bytes),
 	 2},
+	{"SELECT COALESCE(SUM(CASE verdict WHEN 3 THEN 1 ELSE 0 END), 0), "
+	 "COALESCE(SUM(CASE verdict WHEN 2 THEN 1 ELSE 0 END), 0), "
+	 "COALESCE(SUM(CASE verdict WHEN 1 THEN 1 ELSE 0 END), 0), "
+	 "COALESCE(SUM(CASE verdict WHEN 4 THEN 1 ELSE 0 END), 0), "
+	 "COALESCE(SUM(CASE verdict WHEN 5 THEN 1 ELSE 0 END), 0) FROM repairs",
+	 offsetof(struct facts, repairs_urgent), 5},
+	{"SELECT COALESCE(SUM(segments), 0), COALESCE(SUM(rebuilt), 0), COALESCE(SUM(moved), 0), "
+	 "COALESCE(SUM(failed), 0), COALESCE(SUM(bytes_read), 0), COALESCE(SUM(bytes_stored), 0) FROM repaired",
+	 offsetof(struct facts, repaired), 6},
 };
 
 struct collect {

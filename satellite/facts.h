@@ -18,6 +18,17 @@ struct facts {
 	uint64_t deletions;    /* pieces that nodes must still be told to delete */
 	uint64_t settled_bytes;
 	uint64_t settled_orders;
+	uint64_t repairs_urgent; /* segments in the repair queue, as the next four */
+	uint64_t repairs_waiting;
+	uint64_t repairs_moving;  /* only pieces of leaving nodes are to be moved */
+	uint64_t repairs_blocked; /* until nodes return */
+	uint64_t repairs_lost;
+	uint64_t repaired; /* repairs done */
+	uint64_t repaired_pieces;
+	uint64_t moved_pieces;
+	uint64_t repair_failures;
+	uint64_t repair_read_bytes;
+	uint64_t repair_stored_bytes;
 };
 
 /* One consistent view. */

@@ -5,7 +5,7 @@
  *	main ─ daemon ─ server ─ session ─ verbs: clients, customers, buckets, objects, listing, allocate, commit
  *	         │                  ├ checkin ─ registry, dialback
  *	         │                  └ settling ─ settle
- *	         ├ patrol ─ auditor, deleter, collector
+ *	         ├ patrol ─ auditor, deleter, collector, checker, repairer
  *	         └ api
  *
  * Commands other than `run` and `status` open the database themselves, next to a running daemon or without one.
@@ -265,6 +265,40 @@ static const struct option_spec option_table[] = {
 	 .value = "N",
 	 .fallback = "1",
 	 .help = "Threads that audit nodes; 0: none, only the audit command does."},
+	{.name = "repair-offline",
+	 .type = OPTION_DURATION,
+	 .min = 10,
+	 .max = 30 * 86400,
+	 .value = "TIME",
+	 .fallback = "4h",
+	 .help = "How long a node may be away until its pieces are made again elsewhere."},
+	{.name = "repair-bandwidth",
+	 .type = OPTION_SIZE,
+	 .max = INT64_MAX / 1000,
+	 .value = "SIZE",
+	 .fallback = "0",
+	 .help = "Bytes a second that all repairs together may move, on average; 0: no limit. Segments close to being "
+		 "lost do not wait."},
+	{.name = "repair-threads",
+	 .type = OPTION_INT,
+	 .min = 0,
+	 .max = 64,
+	 .value = "N",
+	 .fallback = "2",
+	 .help = "Threads that repair, each a segment at a time; 0: none."},
+	{.name = "exit-age",
+	 .type = OPTION_DURATION,
+	 .min = 0,
+	 .max = 10 * 365 * 86400,
+	 .value = "TIME",
+	 .fallback = "180d",
+	 .help = "How old a node must be to leave in good order."},
+	{.name = "exit-failures",
+	 .type = OPTION_INT,
+	 .max = 100,
+	 .value = "PERCENT",
+	 .fallback = "10",
+	 .help = "How many of its pieces a node may fail to hand over when it leaves in good order."},
 	{.name = "roles",
 	 .type = OPTION_TEXT,
 	 .min = 1,
@@ -422,6 +456,13 @@ static const struct command command_table[] = {
 	 "wish is repeated with the next collection unless its cause is mended. Exit status 1 when a node did not do "
 	 "it.",
 	 "dir json node all within", 0, 0, commands_restore},
+	{"repairs", "", "Print the repair queue, and what was repaired so far.",
+	 "The first hundred segments in the order of repairs. Blocked are those of which too few pieces can be had "
+	 "until nodes return; lost those of which too few are left anywhere. Both are kept and tried again.",
+	 "dir json", 0, 0, commands_repairs},
+	{"segments health", "", "Print how many segments have how many healthy pieces.",
+	 "As the running satellite found them last.", "dir json", 0, 0, commands_segments_health},
+	{"exits", "", "List the nodes that leave in good order, or did.", NULL, "dir json", 0, 0, commands_exits},
 	{"tally", "", "Print what each node stored, sent, proved and earned this month.", NULL, "dir json", 0, 0,
 	 commands_tally},
 	{"payout preview", "", "Print what a month would come to if it were closed now.",

@@ -172,6 +172,11 @@ static enum err insert_pieces(struct database *db, const struct bytes32 *segment
 	return err;
 }
 
+enum err segments_add_piece(struct database *db, const struct bytes32 *segment, const struct stored_piece *piece)
+{
+	return insert_pieces(db, segment, piece, 1);
+}
+
 /* Offers that became no piece may still have been stored, or be about to be: their nodes are told after a while, and
  * once more when the allocations have lapsed. */
 static enum err drop_offers(struct database *db, const struct bytes32 *segment)

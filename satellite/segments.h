@@ -83,6 +83,10 @@ enum err segments_commit(struct database *db, const struct segment *segment, con
 enum err segments_pieces(struct database *db, const struct bytes32 *segment, uint64_t since, struct found_piece *ret,
 			 size_t room, size_t *ret_count) WARN_UNUSED;
 
+/* One more piece of a committed segment. */
+enum err segments_add_piece(struct database *db, const struct bytes32 *segment,
+			    const struct stored_piece *piece) WARN_UNUSED;
+
 struct segments_sum {
 	uint64_t count;
 	uint64_t highest; /* number; 0 without any */

@@ -178,6 +178,11 @@ enum err settings_read(const struct options *options, struct settings *ret, char
 	s.client_egress = option_int(options, "client-egress");
 	s.node_reserve = option_int(options, "node-reserve");
 	s.collect_interval = option_int(options, "collect-interval");
+	s.repair_offline = option_int(options, "repair-offline");
+	s.repair_bandwidth = option_int(options, "repair-bandwidth");
+	s.repair_threads = (unsigned)option_int(options, "repair-threads");
+	s.exit_age = option_int(options, "exit-age");
+	s.exit_failures = (unsigned)option_int(options, "exit-failures");
 	s.threads = (unsigned)option_int(options, "threads");
 	if (s.threads == 0)
 		s.threads = processors < 1 ? 1 : processors > 64 ? 64 : (unsigned)processors;

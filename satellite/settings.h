@@ -29,8 +29,8 @@ struct settings {
 	bool test_network;	      /* no rule of distinct networks, loopback nodes allowed */
 	struct domain domain;	      /* of everything that is signed */
 	struct redundancy redundancy; /* of new objects */
-	struct prices prices; /* that nodes are paid, surge included */
-	struct charges charges; /* to clients */
+	struct prices prices;	      /* that nodes are paid, surge included */
+	struct charges charges;	      /* to clients */
 	struct held_schedule held;
 	unsigned prefer_cheaper;      /* percent of draws in which the cheaper of two nodes wins */
 	unsigned prefer_better;       /* percent in which the one that served clients better wins */
@@ -53,6 +53,11 @@ struct settings {
 	uint64_t audit_keep;	      /* seconds for which transcripts of what was proven are kept */
 	struct reputation_rules reputation;
 	uint64_t collect_interval;    /* seconds between two collections of a node's garbage; 0: never */
+	uint64_t repair_offline;      /* seconds after which a node that is away counts as gone */
+	uint64_t repair_bandwidth;    /* bytes a second of all repairs together; 0: no limit */
+	unsigned repair_threads;
+	uint64_t exit_age;	/* seconds after its registration at which a node may leave in good order */
+	unsigned exit_failures; /* percent of its pieces that may fail to be moved then */
 	struct channel_limits channel;
 	struct listener_limits listener;
 	unsigned roles;	   /* of this process: enum role, added up */

@@ -40,21 +40,22 @@ enum err storage_hour(struct database *db, uint64_t *ret)
 	"ended = storage.ended + excluded.ended, ended_seconds = storage.ended_seconds + excluded.ended_seconds"
 
 /* An object's pieces; `ended` is 0 but for those that were found missing before it was committed. */
-#define BEGINNING \
+#define BEGINNING(where) \
 	"(SELECT p.node AS node, p.piece AS piece, p.size AS size, p.stored AS began, " \
 	"CASE WHEN p.lost = 0 THEN 0 WHEN p.lost < p.stored THEN p.stored ELSE p.lost END AS ended, " \
 	HOUR_OF("p.stored") " AS hour " \
-	"FROM pieces p JOIN segments s ON s.segment = p.segment WHERE s.version = $key) AS beginning "
+	"FROM pieces p JOIN segments s ON s.segment = p.segment WHERE " where ") AS beginning "
 
-static const char sum_beginning[] =
-	INTO_STORAGE "SELECT node, hour, SUM(size), SUM(size * (hour * 3600 + 3600 - began)), "
-	"SUM(CASE WHEN ended > 0 THEN size ELSE 0 END), "
-	"SUM(CASE WHEN ended > 0 THEN size * (hour * 3600 + 3600 - ended) ELSE 0 END) FROM " BEGINNING ADD_BY_HOUR;
+#define SUM_BEGINNING(where) \
+	INTO_STORAGE "SELECT node, hour, SUM(size), SUM(size * (hour * 3600 + 3600 - began)), " \
+	"SUM(CASE WHEN ended > 0 THEN size ELSE 0 END), " \
+	"SUM(CASE WHEN ended > 0 THEN size * (hour * 3600 + 3600 - ended) ELSE 0 END) FROM " \
+	BEGINNING(where) ADD_BY_HOUR
 
 /* In the order of the table, which a large object's pieces would otherwise be scattered over. */
-static const char list_beginning[] =
-	INTO_CHANGES "SELECT node, hour / 24, piece, CASE WHEN ended > 0 THEN 3 ELSE 1 END, size, began, ended FROM "
-	BEGINNING "ORDER BY node, hour / 24, piece";
+#define LIST_BEGINNING(where) \
+	INTO_CHANGES "SELECT node, hour / 24, piece, CASE WHEN ended > 0 THEN 3 ELSE 1 END, size, began, ended FROM " \
+	BEGINNING(where) "ORDER BY node, hour / 24, piece"
 
 /* Pieces that earn until now, and cease to. */
 #define ENDING(where) \
@@ -73,6 +74,7 @@ static const char list_beginning[] =
 	INTO_CHANGES "SELECT node, hour / 24, piece, 2, size, began, ended FROM " ENDING(where) \
 	"WHERE size >= 0 ON CONFLICT (node, day, piece) DO UPDATE SET change = 3, ended = excluded.ended"
 
+#define OF_OBJECT "s.version = $key"
 #define OF_SEGMENT "p.segment = $key"
 #define OF_PIECE "p.node = $node AND p.piece = $key"
 
@@ -113,7 +115,12 @@ static enum err book(struct database *db, const struct booking *booking)
 
 enum err storage_begin_object(struct database *db, const struct bytes32 *version)
 {
-	return book(db, &(struct booking){sum_beginning, list_beginning, .key = version});
+	return book(db, &(struct booking){SUM_BEGINNING(OF_OBJECT), LIST_BEGINNING(OF_OBJECT), .key = version});
+}
+
+enum err storage_begin_piece(struct database *db, const struct address *node, const struct bytes32 *piece)
+{
+	return book(db, &(struct booking){SUM_BEGINNING(OF_PIECE), LIST_BEGINNING(OF_PIECE), node, piece, false, 0});
 }
 
 enum err storage_end_segment(struct database *db, const struct bytes32 *segment, uint64_t at)

@@ -17,6 +17,8 @@
 
 /* The pieces of an object begin to earn, as of their `stored`: it was committed. */
 enum err storage_begin_object(struct database *db, const struct bytes32 *version) WARN_UNUSED;
+/* One more of such an object does, the same. */
+enum err storage_begin_piece(struct database *db, const struct address *node, const struct bytes32 *piece) WARN_UNUSED;
 /* The pieces of a segment of such an object cease to at `at`; before they are deleted. */
 enum err storage_end_segment(struct database *db, const struct bytes32 *segment, uint64_t at) WARN_UNUSED;
 /* One piece does; before it is marked as lost, or deleted. Nothing happens when it is lost already, or when its object

@@ -7,6 +7,7 @@
 #include "satellite/clients.h"
 #include "satellite/commit.h"
 #include "satellite/customers.h"
+#include "satellite/exits.h"
 #include "satellite/listing.h"
 #include "satellite/losses.h"
 #include "satellite/objects.h"
@@ -19,6 +20,7 @@
 
 static const struct verb table[] = {
 	{MSG_LOSS, VERB_NODE, losses_report},
+	{MSG_EXIT, VERB_NODE, exits_answer},
 	{MSG_ENROL, VERB_ANYONE, clients_enrol},
 	{MSG_MAKE_BUCKET, VERB_CLIENT, buckets_make},
 	{MSG_REMOVE_BUCKET, VERB_CLIENT, buckets_remove},

@@ -69,6 +69,8 @@ void office_open_with(struct office *office, const char *redundancy, struct key 
 		.audit_retry = 600,
 		.audit_keep = 86400,
 		.reputation = reputation_defaults,
+		.repair_offline = 4 * 3600,
+		.exit_failures = 10,
 		.channel = channel_default_limits,
 		.listener = listener_default_limits,
 		.requests = 16,

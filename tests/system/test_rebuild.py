@@ -1,0 +1,94 @@
+"""Repair: what dies with its nodes is made again on others, in the background, while files are read."""
+
+import json
+import os
+import sqlite3
+
+import pytest
+from network import Network, run, wait_until
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+@pytest.fixture
+def network(tmp_path):
+    """Thirteen nodes that check in often, and are gone when they have not for a minute."""
+    net = Network(tmp_path, nodes=0, redundancy="4/7/8/10",
+                  options=("--online", "20s", "--repair-offline", "60s", "--exit-age", "0s"))
+    for _ in range(13):
+        net.add_node(options=("--check-in", "10s"))
+    net.wait_online(13)
+    yield net
+    net.close()
+
+
+def two_words(network, *words):
+    return json.loads(run("granary-satellite", *words, "--dir", network.satellite.dir, "--json", env=network.env))
+
+
+def health(network):
+    """healthy pieces → segments; 0: not looked at yet."""
+    rows = two_words(network, "segments", "health")["health"]
+    return {row["healthy"] or 0: row["segments"] for row in rows}
+
+
+def pieces(network):
+    """(segment, number) → (node address, piece) as the satellite has it, in a copy that nobody writes."""
+    db = sqlite3.connect(f"file:{network.satellite.dir}/satellite.db?mode=ro", uri=True)
+    rows = db.execute("SELECT hex(segment), number, hex(node), hex(piece), lost FROM pieces").fetchall()
+    db.close()
+    return {(segment, number): (node, piece, lost) for segment, number, node, piece, lost in rows}
+
+
+def on_nodes(network, nodes):
+    """segment → the pieces of it that the satellite has on these nodes, each on its own."""
+    alive = {node.address.lower()[2:].upper() for node in nodes}
+    found = {}
+    for (segment, _), (node, piece, lost) in pieces(network).items():
+        places = found.setdefault(segment, {})
+        if lost == 0 and node in alive:
+            assert node not in places
+            places[node] = piece
+    return found
+
+
+def assert_full_health(network, segments, nodes):
+    """Soon each segment has eight pieces or more on these nodes, and nothing is left to repair."""
+    wait_until("all segments are repaired",
+               lambda: len(found := on_nodes(network, nodes)) == segments and
+               all(len(places) >= 8 for places in found.values()), 120)
+    wait_until("the queue is empty", lambda: network.satellite.json("repairs")["segments"] == [])
+    wait_until("the satellite says so", lambda: min(health(network)) >= 8)
+
+
+def store(network, count):
+    client = network.client()
+    client.run("mb", "granary://films")
+    files = {f"granary://films/{i}": os.urandom(size) for i, size in
+             zip(range(count), [9 * KIB, 100 * KIB, 1 * MIB, 3 * MIB] * count)}
+    for url, data in files.items():
+        client.put(data, url)
+    return client, files
+
+
+def age(network, nodes):
+    """Let a minute and more pass: whoever is dead is gone, whoever lives checks in again."""
+    network.set_ahead(100)
+    wait_until("the living check in", lambda: len(network.satellite.online()) == nodes, 60)
+
+
+def test_dead_nodes(network):
+    client, files = store(network, 6)
+    assert_full_health(network, 6, network.nodes)
+    for node in network.nodes[:4]:
+        node.kill()
+    age(network, 9)
+    for url, data in files.items():
+        assert client.get(url) == data
+    assert_full_health(network, 6, network.nodes[4:])
+    for url, data in files.items():
+        assert client.get(url) == data
+    done = network.satellite.json("repairs")["done"]
+    assert done["segments"] >= 1 and done["rebuilt"] >= 2 and done["bytes_stored"] > 0
+    # what takes the place of a piece earns like any other, and nothing is counted twice
+    assert two_words(network, "ledger", "check")["wrong"] == []
