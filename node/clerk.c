@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/leave.h"
 
 #define ROWS_MOST (64u << 20) /* bytes of one day's rows that are taken: a million changes */
 
@@ -261,6 +262,24 @@ static enum err offer_asks(struct clerk *clerk)
 	return err;
 }
 
+/* How far the node has come with leaving, when it does. */
+static enum err follow_exit(struct clerk *clerk)
+{
+	struct clerk_outcome *outcome = clerk->outcome;
+	struct leave_state state;
+	struct papers_exit exit;
+	enum err err = papers_exit(clerk->papers, &outcome->satellite.address, &exit);
+
+	if (err == ERR_NOT_FOUND || (err == ERR_OK && exit.ended != 0))
+		return ERR_OK;
+	if (err == ERR_OK)
+		err = leave_ask(clerk->errand, false, &state, outcome->why);
+	if (err == ERR_OK)
+		err = papers_keep_exit(clerk->papers, &outcome->satellite, key_address(clerk->key), &state.exit,
+				       outcome->why);
+	return err;
+}
+
 /* A satellite that takes no offer now is still asked for what it owes us. */
 static enum err talk(struct clerk *clerk)
 {
@@ -275,6 +294,8 @@ static enum err talk(struct clerk *clerk)
 		err = fetch_days(clerk, next);
 	if (err == ERR_OK)
 		err = fetch_statements(clerk);
+	if (err == ERR_OK)
+		err = follow_exit(clerk);
 	return err == ERR_OK ? offered : err;
 }
 

@@ -2,6 +2,7 @@
  * The clerk asks a satellite for what it signed about this node's pay since last time, and has it kept.
  *
  *	ASK_PRICES → PRICES…, ASK_USAGE → USAGE… (day by day), ASK_STATEMENTS → STATEMENT…
+ *	EXIT → EXIT_STATE, while the node leaves
  *
  * Before that it offers what the node asks for its work (OFFER_PRICE → DONE), until the satellite accepts or refuses.
  *

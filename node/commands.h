@@ -13,6 +13,7 @@ int node_paths(struct options *options);
 int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
 int node_dispute_export(struct options *options);
+int node_exit(struct options *options); /* exit_command.c */
 int node_price(struct options *options);
 
 #endif

@@ -10,6 +10,7 @@
 #include "node/commands.h"
 #include "node/daemon.h"
 #include "node/dashboard/commands.h"
+#include "node/leave.h"
 #include "node/settings.h"
 #include "node/store_commands.h"
 
@@ -333,6 +334,16 @@ static const struct command command_table[] = {
 	 "--rpc server, which may be anyone's. Nothing is sent when the satellite's statement and the payout tree "
 	 "disagree, when the contract has another root than the tree, or when nothing is due.",
 	 "dir json satellite rpc statement tree period wait max-gas-price yes", 0, 0, node_claim},
+	{"exit", "SATELLITE", "Leave a satellite in good order, or show how far that has come.",
+	 "SATELLITE is its id or address, or how either begins. Shows what is at stake, and asks; with --json and "
+	 "without "
+	 "--yes it only shows. From then on the satellite gives this node no new pieces and moves those that it has to "
+	 "other nodes, which it reads from here: the node must go on running until that is complete. Then the "
+	 "satellite "
+	 "signs that it is, and pays out what it held back. If the node loses or fails to send too many pieces, the "
+	 "exit "
+	 "fails as if the node was disqualified.",
+	 "dir json satellite yes", 1, 1, node_exit},
 };
 
 static const struct program program = {

@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "common/memory.h"
+#include "node/papers_private.h"
 
 static const struct migration migrations[] = {
 	{1, "CREATE TABLE prices ("
@@ -56,10 +57,18 @@ static const struct migration migrations[] = {
 	    "  amount @int NOT NULL,"
 	    "  PRIMARY KEY (satellite, hash)"
 	    ") @strict;"},
-};
-
-struct papers {
-	struct database *db;
+	{4, "CREATE TABLE exits (" /* satellites that this node leaves, or left */
+	    "  satellite @bytes NOT NULL PRIMARY KEY,"
+	    "  told @int NOT NULL,"  /* when the satellite said so */
+	    "  asked @int NOT NULL," /* the rest as it said last */
+	    "  ended @int NOT NULL,"
+	    "  pieces @int NOT NULL,"
+	    "  remaining @int NOT NULL,"
+	    "  moved @int NOT NULL,"
+	    "  failed @int NOT NULL,"
+	    "  why @text NOT NULL,"
+	    "  signed @bytes NOT NULL" /* Exit; empty: it is not complete */
+	    ") @strict;"},
 };
 
 enum err papers_open(const char *dir, struct papers **ret, char why[PAPERS_MESSAGE])

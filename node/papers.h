@@ -79,6 +79,25 @@ enum err papers_asks(struct papers *papers, const struct address *satellite, str
 enum err papers_move_ask(struct papers *papers, const struct address *satellite, const struct papers_ask *ask,
 			 enum ask_state state, const char *why) WARN_UNUSED;
 
+/*
+ * Leaving a satellite in good order: what it said of that last, and its signed Exit.
+ */
+struct papers_exit {
+	uint64_t told;	/* when it said so, Unix seconds */
+	uint64_t asked; /* when the exit began */
+	uint64_t ended; /* 0: under way */
+	uint64_t pieces, left, moved, failed;
+	char why[PAPERS_MESSAGE];	     /* it failed; "" otherwise */
+	uint8_t receipt[MESSAGE_SIGNED_MAX]; /* the Exit; none: it is not complete */
+	size_t receipt_len;
+};
+/* Keep it. A satellite that says it is complete must have signed that; an Exit is never replaced. ERR_PROTOCOL,
+ * ERR_FORMAT, ERR_SIGNATURE, ERR_DENIED. */
+enum err papers_keep_exit(struct papers *papers, const struct satellite *satellite, const struct address *node,
+			  const struct papers_exit *exit, char why[PAPERS_MESSAGE]) WARN_UNUSED;
+/* ERR_NOT_FOUND when the node never asked to leave. */
+enum err papers_exit(struct papers *papers, const struct address *satellite, struct papers_exit *ret) WARN_UNUSED;
+
 /* The day that comes next: the one after the last that was kept or skipped, or, at first, `first`, which is kept. */
 enum err papers_next_day(struct papers *papers, const struct address *satellite, uint32_t first,
 			 uint32_t *ret) WARN_UNUSED;

@@ -92,3 +92,33 @@ def test_dead_nodes(network):
     assert done["segments"] >= 1 and done["rebuilt"] >= 2 and done["bytes_stored"] > 0
     # what takes the place of a piece earns like any other, and nothing is counted twice
     assert two_words(network, "ledger", "check")["wrong"] == []
+
+
+def leave(network, node, *options):
+    """What `granary-node exit` says."""
+    return json.loads(node.command("exit", network.satellite.id, "--json", *options))
+
+
+def test_a_node_leaves(network):
+    client, files = store(network, 4)
+    assert_full_health(network, 4, network.nodes)
+    node = next(n for n in network.nodes if leave(network, n)["pieces"] > 0)
+    before = leave(network, node)
+    assert before["state"] == "none" and before["asked"] == 0
+    assert leave(network, node, "--yes")["state"] == "leaving"
+    done = wait_until("the exit is complete", lambda: (s := leave(network, node))["state"] != "leaving" and s, 60)
+    assert done["state"] == "complete"
+    assert (done["left"], done["moved"], done["failed"]) == (0, before["pieces"], 0)
+    assert len(done["receipt"]) == 2 * 113
+    # it was moved, not made again: nothing but the node itself was read
+    counted = network.satellite.json("repairs")["done"]
+    assert counted["moved"] == before["pieces"] and counted["rebuilt"] == 0
+    assert counted["bytes_read"] == before["bytes"]
+    others = [n for n in network.nodes if n is not node]
+    assert_full_health(network, 4, others)
+    [exit_] = network.satellite.json("exits")["exits"]
+    assert exit_["state"] == "complete" and exit_["address"] == node.address
+    node.stop()
+    for url, data in files.items():
+        assert client.get(url) == data
+    assert two_words(network, "ledger", "check")["wrong"] == []
