@@ -12,8 +12,8 @@ packages_build=(
 packages_demo=(jq)
 # shellcheck disable=SC2034
 packages_test=(
-	clang jq libclang-rt-14-dev libcmocka-dev llvm nodejs npm perl python3 python3-cryptography python3-pytest
-	shellcheck xz-utils
+	chromium chromium-driver clang jq libclang-rt-14-dev libcmocka-dev llvm nodejs npm perl python3
+	python3-cryptography python3-pytest python3-selenium shellcheck xz-utils
 )
 
 # Print those of the named packages that are not installed. Node.js from elsewhere brings npm along, and will do.

@@ -166,19 +166,26 @@ static const struct series {
 	const char *name;
 	const char *unit;
 	uint64_t least_step;
+	bool sums; /* a time of which nothing is recorded is one in which nothing happened */
 	const char *labels[7];
 	enum err (*fill)(struct source *source);
 } all_series[] = {
-	{"traffic", "bytes", HISTORY_HOUR, {"upload", "download", "audit", "repair out", "repair in"}, fill_traffic},
-	{"outcomes", "number", HISTORY_HOUR, {"done", "lost races", "failed"}, fill_outcomes},
+	{"traffic",
+	 "bytes",
+	 HISTORY_HOUR,
+	 true,
+	 {"upload", "download", "audit", "repair out", "repair in"},
+	 fill_traffic},
+	{"outcomes", "number", HISTORY_HOUR, true, {"done", "lost races", "failed"}, fill_outcomes},
 	{"latency",
 	 "ms",
 	 HISTORY_HOUR,
+	 false,
 	 {"upload p50", "upload p99", "download p50", "download p99", "audit p50", "audit p99"},
 	 fill_latency},
-	{"disk", "bytes", HISTORY_HOUR, {"stored", "heads", "trash", "garbage", "prepared"}, fill_disk},
-	{"stored", "bytes", HISTORY_DAY, {"this node", "satellites"}, fill_stored},
-	{"scores", "score", HISTORY_HOUR, {"audit", "suspension", "online", "reachable"}, fill_scores},
+	{"disk", "bytes", HISTORY_HOUR, false, {"stored", "heads", "trash", "garbage", "prepared"}, fill_disk},
+	{"stored", "bytes", HISTORY_DAY, false, {"this node", "satellites"}, fill_stored},
+	{"scores", "score", HISTORY_HOUR, false, {"audit", "suspension", "online", "reachable"}, fill_scores},
 };
 
 static const struct series *find_series(const char *name)
@@ -204,6 +211,25 @@ static uint64_t choose_step(const struct series *series, const struct chart_quer
 	return step;
 }
 
+static json_t *row_json(const struct series *series, const struct grid *grid, size_t r)
+{
+	json_t *row = json_array();
+
+	json_array_append_new(row, json_integer((json_int_t)(grid->from + r * grid->step)));
+	for (size_t i = r * grid->columns; i < (r + 1) * grid->columns; i++)
+		json_array_append_new(row, grid->known[i] || series->sums ? json_real(grid->values[i]) : json_null());
+	return row;
+}
+
+static bool is_known(const struct grid *grid, size_t r)
+{
+	for (size_t c = 0; c < grid->columns; c++)
+		if (grid->known[r * grid->columns + c])
+			return true;
+	return false;
+}
+
+/* From the first time on of which something is known. */
 static json_t *grid_json(const struct series *series, const struct grid *grid)
 {
 	json_t *rows = json_array(), *labels = json_array();
@@ -211,21 +237,9 @@ static json_t *grid_json(const struct series *series, const struct grid *grid)
 	json_array_append_new(labels, json_string("time"));
 	for (size_t c = 0; c < grid->columns; c++)
 		json_array_append_new(labels, json_string(series->labels[c]));
-	for (size_t r = 0; r < grid->rows; r++) {
-		json_t *row = json_array();
-		bool any = false;
-
-		json_array_append_new(row, json_integer((json_int_t)(grid->from + r * grid->step)));
-		for (size_t c = 0; c < grid->columns; c++) {
-			size_t i = r * grid->columns + c;
-
-			any = any || grid->known[i];
-			json_array_append_new(row, grid->known[i] ? json_real(grid->values[i]) : json_null());
-		}
-		if (any)
-			json_array_append(rows, row);
-		json_decref(row);
-	}
+	for (size_t r = 0; r < grid->rows; r++)
+		if (is_known(grid, r) || (series->sums && json_array_size(rows) > 0))
+			json_array_append_new(rows, row_json(series, grid, r));
 	return json_pack("{s:s, s:s, s:I, s:o, s:o}", "what", series->name, "unit", series->unit, "step",
 			 (json_int_t)grid->step, "labels", labels, "rows", rows);
 }

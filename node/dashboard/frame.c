@@ -53,7 +53,9 @@ char *frame_end(struct frame *frame)
 {
 	char *text;
 
-	fputs("</main><footer>Granary node " GRANARY_VERSION " · times are UTC</footer></body></html>\n", frame->to);
+	fputs("</main><footer>Granary node " GRANARY_VERSION
+	      ". Days and months are those of UTC.</footer></body></html>\n",
+	      frame->to);
 	if (fclose(frame->to) != 0)
 		abort();
 	text = frame->text;

@@ -240,10 +240,11 @@ static void put_scrub(FILE *to, const json_t *facts)
 		 html_percent(json_u64(round, "bytes"), json_u64(round, "total"), text),
 		 html_number(json_u64(scrub, "rounds"), other));
 	html_time(to, json_u64(scrub, "finished"));
-	html_put(to,
-		 json_u64(damage, "pieces") > 0 ? "<dt>Damaged pieces<dd class=\"bad\">$, "
-						: "<dt>Damaged pieces<dd class=\"good\">$, ",
-		 html_number(json_u64(damage, "pieces"), text));
+	if (json_u64(damage, "pieces") == 0) {
+		fputs("<dt>Damaged pieces<dd class=\"good\">none</dl>", to);
+		return;
+	}
+	html_put(to, "<dt>Damaged pieces<dd class=\"bad\">$, ", html_number(json_u64(damage, "pieces"), text));
 	html_size(to, json_u64(damage, "bytes"));
 	html_put(to, "; $ of them are not acknowledged by their satellite</dl>",
 		 html_number(json_u64(damage, "untold"), text));

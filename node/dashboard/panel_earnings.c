@@ -129,9 +129,9 @@ static void put_forecasts(FILE *to, const json_t *forecasts)
 	if (json_array_size(forecasts) == 0)
 		return;
 	fputs("<h2>What this month will pay</h2><div class=\"wide\"><table class=\"forecast\"><thead><tr><th>Satellite"
-	      "<th class=\"n\">so far<th class=\"n\">at least<th class=\"n\">if traffic goes on<th class=\"n\">stored "
-	      "now"
-	      "<th class=\"n\">fetched a day<th class=\"n\">audited a day<th class=\"n\">time left<tbody>",
+	      "<th class=\"n\">so far<th class=\"n\">at least<th class=\"n\">if traffic goes on"
+	      "<th class=\"n\">counted as stored<th class=\"n\">fetched a day<th class=\"n\">audited a day"
+	      "<th class=\"n\">time left<tbody>",
 	      to);
 	json_array_foreach(forecasts, i, f) {
 		char left[HTML_TEXT];

@@ -32,7 +32,7 @@ static const char *family_of(const char *endpoint)
 static void put_satellite(FILE *to, const json_t *satellite)
 {
 	bool connected = json_yes(satellite, "connected"), reachable = json_yes(satellite, "reachable");
-	const json_t *skew = json_object_get(satellite, "skew");
+	const json_t *skew = json_object_get(satellite, "clock_skew");
 
 	fputs("<tr><th>", to);
 	html_address(to, json_text(satellite, "address"));

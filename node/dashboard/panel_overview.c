@@ -140,8 +140,11 @@ static void put_cards(FILE *to, const json_t *facts)
 	begin_card(to, "/traffic", "Last 24 hours");
 	fputs("<p class=\"big\">", to);
 	html_size(to, json_u64(day, "bytes"));
-	html_put(to, "</p><p>$ of transfers that were not lost to a faster node succeeded</p></a>",
-		 html_percent(json_u64(day, "done"), json_u64(day, "done") + json_u64(day, "failed"), a));
+	if (json_u64(day, "done") + json_u64(day, "failed") > 0)
+		html_put(to, "</p><p>$ of transfers that were not lost to a faster node succeeded</p></a>",
+			 html_percent(json_u64(day, "done"), json_u64(day, "done") + json_u64(day, "failed"), a));
+	else
+		fputs("</p><p>no transfer was asked for, or all were lost to faster nodes</p></a>", to);
 	begin_card(to, "/network", "Satellites");
 	html_put(to, "<p class=\"big\">$ of $</p><p>can dial this node</p></a>",
 		 html_number(json_u64(satellites, "reachable"), a), html_number(json_u64(satellites, "count"), b));

@@ -165,6 +165,8 @@ static void render(FILE *to, const json_t *facts, const struct panel_query *quer
 	put_links(to, by, one);
 	put_head(to, by);
 	json_array_foreach(json_object_get(facts, "rows"), i, row) {
+		if (i > 0 && json_u64(row, "done") + json_u64(row, "lost") + json_u64(row, "failed") == 0)
+			continue; /* nothing happened then */
 		put_start(to, by, json_u64(row, "at"));
 		put_sums(to, row);
 	}

@@ -34,7 +34,7 @@ function withUnit(value, unit) {
 			value /= 1000;
 			i++;
 		}
-		return value.toPrecision(3).replace(/\.?0+$/, "") + " " + names[i];
+		return Number(value.toPrecision(3)) + " " + names[i];
 	}
 	if (unit === "ms")
 		return value >= 1000 ? (value / 1000).toFixed(1) + " s" : value.toFixed(value < 10 ? 1 : 0) + " ms";
@@ -53,6 +53,15 @@ function palette(count) {
 
 // Charts.
 
+// The library's own legend comes with inline styles, which the page's policy forbids.
+function legend(data) {
+	const at = data.x === undefined ? "" : new Date(data.x).toISOString().slice(0, 16).replace("T", " ");
+	const time = at === "" ? "" : `<b>${at}</b> `;
+	const value = (s) => s.yHTML === undefined ? "" : ": " + s.yHTML;
+	const entry = (s, i) => `<span class="key k${i + 1}"></span>${s.labelHTML}${value(s)}`;
+	return time + data.series.map(entry).join(" ");
+}
+
 function draw(figure, series) {
 	const plot = figure.querySelector(".plot");
 	const rows = series.rows.map((row) => [new Date(1000 * row[0]), ...row.slice(1)]);
@@ -66,10 +75,12 @@ function draw(figure, series) {
 		labels: series.labels,
 		labelsDiv: figure.querySelector(".legend"),
 		legend: "always",
+		legendFormatter: legend,
 		labelsUTC: true,
 		stackedGraph: stacked,
 		fillGraph: stacked,
 		stepPlot: stacked,
+		connectSeparatedPoints: !stacked,
 		includeZero: true,
 		valueRange: series.unit === "score" ? [0, 1.02] : undefined,
 		drawPoints: rows.length < 60,
@@ -83,6 +94,7 @@ function draw(figure, series) {
 		rangeSelectorPlotFillColor: color("--c1"),
 		rangeSelectorPlotStrokeColor: color("--c1"),
 		axes: {
+			x: {axisLabelWidth: 72},
 			y: {
 				axisLabelFormatter: (v) => withUnit(v, series.unit),
 				valueFormatter: (v) => withUnit(v, series.unit),
