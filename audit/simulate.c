@@ -420,10 +420,12 @@ static void treat_within_budget(struct run *run)
 	int64_t day = (int64_t)(run->plan->bandwidth * 86400);
 	size_t done = 0;
 
+	run->budget = run->budget < 0 ? run->budget + day : day;
+	if (run->job_count == 0)
+		return;
 	for (size_t i = 0; i < run->job_count; i++)
 		run->jobs[i].order = order_of(run, run->jobs[i].segment);
 	qsort(run->jobs, run->job_count, sizeof(*run->jobs), compare_jobs);
-	run->budget = run->budget < 0 ? run->budget + day : day;
 	while (done < run->job_count && run->budget > 0)
 		run->budget -= (int64_t)(treat(run, run->jobs[done++].segment) * TREE_PIECE);
 	run->job_count -= done;

@@ -84,6 +84,7 @@ static enum err read_plan(const struct options *options, struct simulate_plan *p
 	plan->exit_days = (uint32_t)option_int(options, "exit-days");
 	plan->repair_delay = (uint32_t)option_int(options, "repair-delay");
 	plan->bandwidth = option_int(options, "bandwidth");
+	plan->new_nodes = (uint32_t)option_int(options, "new-nodes");
 	plan->seed = option_int(options, "seed");
 	err = redundancy_parse(option_text(options, "rs"), &plan->redundancy, &reason);
 	if (err != ERR_OK)

@@ -7,7 +7,7 @@
 /* clang-format off */
 #define SIMULATE_OPTIONS \
 	"nodes daily-failure years segments rs repair-delay outage seed failure-model nodes-per-network " \
-	"share-networks churn exit-days bandwidth svg"
+	"share-networks churn exit-days bandwidth new-nodes svg"
 
 #define SIMULATE_OPTION_ROWS \
 	{.name = "nodes", .type = OPTION_INT, .min = 1, .max = 1000000, .value = "N", .fallback = "10000", \
