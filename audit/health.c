@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define SUSPENDED_ODDS (HEALTH_CERTAIN * 0.05) /* what befalls a node that answers badly, until the next repair */
-#define GONE_ODDS (HEALTH_CERTAIN * 0.5)	       /* and one that has been away for long */
+#define GONE_ODDS (HEALTH_CERTAIN * 0.5)       /* and one that has been away for long */
 
 const struct health_odds health_odds_default = {.daily_failure = HEALTH_CERTAIN / 1000, .days = 7};
 
@@ -76,6 +76,13 @@ void health_mark_crowded(struct health_piece *pieces, uint32_t count)
 			pieces[i].state = PIECE_CROWDED;
 }
 
+uint32_t health_threshold(const struct redundancy *redundancy)
+{
+	bool narrow = redundancy->repair >= redundancy->success && redundancy->success > 0;
+
+	return narrow ? redundancy->success - 1U : redundancy->repair;
+}
+
 /* A quarter of the way from `required` to the threshold, one piece at least: 34 of 29/52, 5 of 4/6. */
 static bool is_urgent(const struct redundancy *redundancy, uint32_t healthy)
 {
@@ -95,7 +102,7 @@ void health_judge_counts(const struct redundancy *redundancy, const uint32_t cou
 	}
 	if (health.kept < redundancy->required)
 		health.verdict = HEALTH_LOST;
-	else if (health.healthy <= redundancy->repair && health.healthy < redundancy->success)
+	else if (health.healthy <= health_threshold(redundancy))
 		health.verdict = health.retrievable < redundancy->required ? HEALTH_BLOCKED
 				 : is_urgent(redundancy, health.healthy)   ? HEALTH_URGENT
 									   : HEALTH_REPAIR;

@@ -60,6 +60,9 @@ enum health_verdict {
 };
 const char *health_verdict_name(enum health_verdict verdict);
 
+/* The most healthy pieces with which a segment is repaired: `repair`, though a whole segment never is. */
+uint32_t health_threshold(const struct redundancy *redundancy);
+
 struct health {
 	enum health_verdict verdict;
 	uint32_t healthy;

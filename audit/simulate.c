@@ -163,12 +163,6 @@ static uint32_t find_ranked(uint32_t *values, uint32_t count, uint32_t rank)
 	return values[rank];
 }
 
-/* The most healthy pieces with which a segment is repaired: a whole one never is. */
-static uint32_t threshold(const struct redundancy *redundancy)
-{
-	return redundancy->repair < redundancy->success ? redundancy->repair : redundancy->success - 1U;
-}
-
 /* The day on which its health reaches the threshold, which may be past. */
 static uint32_t threshold_day(const struct run *run, uint32_t segment)
 {
@@ -177,7 +171,7 @@ static uint32_t threshold_day(const struct run *run, uint32_t segment)
 
 	for (uint32_t i = 0; i < count; i++)
 		leaving[i] = run->drives.drives[pieces[i]].leaving;
-	return find_ranked(leaving, count, count - threshold(&run->plan->redundancy) - 1);
+	return find_ranked(leaving, count, count - health_threshold(&run->plan->redundancy) - 1);
 }
 
 /* The next day on which one of its nodes leaves in good order, or has begun to and still has its piece. */
@@ -201,7 +195,8 @@ static void plan_next(struct run *run, uint32_t segment)
 {
 	uint64_t repair, exit;
 
-	if (run->held[segment] <= threshold(&run->plan->redundancy)) { /* too few nodes to repair it: try again */
+	if (run->held[segment] <=
+	    health_threshold(&run->plan->redundancy)) { /* too few nodes to repair it: try again */
 		put_on_calendar(run, segment, (uint64_t)run->day + 1);
 		return;
 	}
@@ -243,14 +238,14 @@ static uint32_t add_pieces(struct run *run, uint32_t segment, uint32_t want)
 static uint32_t draw_health(struct run *run)
 {
 	const struct redundancy *redundancy = &run->plan->redundancy;
+	uint32_t least = health_threshold(redundancy) + 1, health;
 	uint64_t sum = 0, lot;
-	uint32_t health;
 
-	assert(redundancy->success > 0);
-	for (health = threshold(redundancy) + 1U; health <= redundancy->success; health++)
+	assert(least > 0 && least <= redundancy->success);
+	for (health = least; health <= redundancy->success; health++)
 		sum += SIMULATE_CERTAIN / health;
 	lot = random_stream_below(&run->random, sum);
-	for (health = threshold(redundancy) + 1U; health < redundancy->success; health++) {
+	for (health = least; health < redundancy->success; health++) {
 		if (lot < SIMULATE_CERTAIN / health)
 			break;
 		lot -= SIMULATE_CERTAIN / health;
@@ -384,7 +379,7 @@ static uint32_t treat(struct run *run, uint32_t segment)
 		lose(run, segment);
 		return 0;
 	}
-	is_time = run->held[segment] <= threshold(&run->plan->redundancy) ||
+	is_time = run->held[segment] <= health_threshold(&run->plan->redundancy) ||
 		  run->day >= (uint64_t)threshold_day(run, segment) + run->plan->repair_delay;
 	if (health.rebuild > 0 && is_time)
 		traffic = rebuild(run, segment, health.rebuild);

@@ -115,7 +115,7 @@ static double loss_by_outage(const struct simulate_plan *plan, uint32_t threshol
 void simulate_estimate(const struct simulate_plan *plan, struct simulate_estimate *ret)
 {
 	const struct redundancy *rs = &plan->redundancy;
-	uint32_t threshold = rs->repair < rs->success ? rs->repair : rs->success - 1U;
+	uint32_t threshold = health_threshold(rs);
 	uint32_t days = plan->repair_delay > 0 ? plan->repair_delay : 1;
 	double p = (double)plan->daily_failure / SIMULATE_CERTAIN;
 	double daily = p - log1p(-(double)plan->outage / SIMULATE_CERTAIN) / SIMULATE_YEAR;

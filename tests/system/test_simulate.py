@@ -105,7 +105,7 @@ def symbols(path):
 # What a satellite decides by, and the objects of audit/ that alone define it.
 RULES = {
     "select.o": {"select_set_new", "select_begin", "select_hold", "select_nodes"},
-    "health.o": {"health_judge_counts", "health_chance_of_loss", "health_order"},
+    "health.o": {"health_judge_counts", "health_threshold", "health_chance_of_loss", "health_order"},
 }
 
 

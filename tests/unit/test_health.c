@@ -47,6 +47,9 @@ static void test_narrow_policies(void **state)
 	static const struct redundancy full = {17, 20, 20, 20}, alone = {1, 1, 1, 1}, demo = {4, 5, 6, 8};
 
 	(void)state;
+	assert_int_equal(health_threshold(&full), 19);
+	assert_int_equal(health_threshold(&demo), 5);
+	assert_int_equal(health_threshold(&alone), 0);
 	assert_int_equal(judge(&full, 20, 0, 0).verdict, HEALTH_FINE);
 	assert_int_equal(judge(&full, 19, 0, 1).verdict, HEALTH_REPAIR);
 	assert_int_equal(judge(&full, 19, 0, 1).rebuild, 1);
