@@ -98,6 +98,9 @@ enum err options_save(const struct options *options, const char *names) WARN_UNU
  * it is; durably. The file may be missing. ERR_FORMAT when the text cannot stand in such a file or the file makes no
  * sense, ERR_IO and its kind. */
 enum err options_change_file(const struct options *options, const char *name, const char *text) WARN_UNUSED;
+/* Take the lines out of DIR/config.ini that give this option this value, and leave all else there as it is; durably.
+ * ERR_NOT_FOUND when there is none, ERR_IO and its kind. */
+enum err options_drop_from_file(const struct options *options, const char *name, const char *text) WARN_UNUSED;
 /* Read file and environment again (SIGHUP); on failure nothing changes and *why says what. No other thread may read
  * options meanwhile. */
 enum err options_reload(struct options *options, char *why, size_t room) WARN_UNUSED;

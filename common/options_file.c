@@ -196,32 +196,53 @@ enum err options_save(const struct options *options, const char *names)
 	return err;
 }
 
-/* Whether a line of the file gives this option a value. */
-static bool line_sets(struct bytes line, const char *name)
+static struct bytes trimmed(struct bytes text)
 {
-	size_t len = strlen(name), at = 0;
+	while (text.len > 0 && strchr(" \t\r", text.data[0]) != NULL)
+		text = bytes_of(text.data + 1, text.len - 1);
+	while (text.len > 0 && strchr(" \t\r", text.data[text.len - 1]) != NULL)
+		text.len--;
+	return text;
+}
 
-	while (at < line.len && (line.data[at] == ' ' || line.data[at] == '\t'))
-		at++;
-	if (line.len - at <= len || memcmp(line.data + at, name, len) != 0)
+/* Whether a line of the file gives this option a value, which goes to *ret. */
+static bool line_value(struct bytes line, const char *name, struct bytes *ret)
+{
+	size_t len = strlen(name);
+	struct bytes rest = trimmed(line);
+
+	if (rest.len <= len || memcmp(rest.data, name, len) != 0)
 		return false;
-	for (at += len; at < line.len && (line.data[at] == ' ' || line.data[at] == '\t'); at++)
-		continue;
-	return at < line.len && (line.data[at] == '=' || line.data[at] == ':');
+	rest = trimmed(bytes_of(rest.data + len, rest.len - len));
+	if (rest.len == 0 || (rest.data[0] != '=' && rest.data[0] != ':'))
+		return false;
+	*ret = trimmed(bytes_of(rest.data + 1, rest.len - 1));
+	return true;
+}
+
+/* The next line of a text, without its end, moved past; false behind the last. */
+static bool next_line(struct bytes *text, struct bytes *ret)
+{
+	const uint8_t *end;
+
+	if (text->len == 0)
+		return false;
+	end = memchr(text->data, '\n', text->len);
+	*ret = bytes_of(text->data, end == NULL ? text->len : (size_t)(end - text->data));
+	text->len -= end == NULL ? ret->len : ret->len + 1;
+	text->data += end == NULL ? ret->len : ret->len + 1;
+	return true;
 }
 
 /* The file's text with the option's first line replaced, its others gone; or a new line at the end. */
 static void print_changed(struct bytes before, const char *name, const char *text, FILE *to)
 {
+	struct bytes line, value;
 	bool done = false;
 
-	for (size_t at = 0; at < before.len;) {
-		const uint8_t *start = before.data + at, *end = memchr(start, '\n', before.len - at);
-		size_t len = end == NULL ? before.len - at : (size_t)(end - start);
-
-		at += end == NULL ? len : len + 1;
-		if (!line_sets(bytes_of(start, len), name)) {
-			fwrite(start, 1, len, to);
+	while (next_line(&before, &line)) {
+		if (!line_value(line, name, &value)) {
+			fwrite(line.data, 1, line.len, to);
 			fputc('\n', to);
 		} else if (!done) {
 			fprintf(to, "%s = %s\n", name, text);
@@ -230,6 +251,23 @@ static void print_changed(struct bytes before, const char *name, const char *tex
 	}
 	if (!done)
 		fprintf(to, "%s = %s\n", name, text);
+}
+
+/* The file's text without the lines that say this; how many there were. */
+static size_t print_without(struct bytes before, const char *name, const char *text, FILE *to)
+{
+	struct bytes line, value;
+	size_t dropped = 0;
+
+	while (next_line(&before, &line)) {
+		if (line_value(line, name, &value) && bytes_equal(value, bytes_of_text(text))) {
+			dropped++;
+			continue;
+		}
+		fwrite(line.data, 1, line.len, to);
+		fputc('\n', to);
+	}
+	return dropped;
 }
 
 /* What is to be written must read back, and so must what stood there before. */
@@ -266,6 +304,29 @@ enum err options_change_file(const struct options *options, const char *name, co
 	err = check_text(options, path, bytes_of(after, after_len));
 	if (err == ERR_OK)
 		err = file_replace(path, bytes_of(after, after_len), 0600);
+out:
+	free(after);
+	free(before);
+	free(path);
+	return err;
+}
+
+enum err options_drop_from_file(const struct options *options, const char *name, const char *text)
+{
+	char *path = file_join(options->dir, CONFIG_NAME), *before = NULL, *after = NULL;
+	size_t len = 0, after_len = 0, dropped;
+	enum err err = file_read(path, CONFIG_BYTES_MAX, &before, &len);
+	FILE *to;
+
+	if (err != ERR_OK)
+		goto out;
+	to = open_memstream(&after, &after_len);
+	if (to == NULL)
+		abort();
+	dropped = print_without(bytes_of(before, len), name, text, to);
+	if (fclose(to) != 0)
+		abort();
+	err = dropped == 0 ? ERR_NOT_FOUND : file_replace(path, bytes_of(after, after_len), 0600);
 out:
 	free(after);
 	free(before);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/memory.h"
@@ -383,6 +384,23 @@ static bool read_number(struct http_request *request, const char *name, uint64_t
 	return option_parse_size(text, ret) == ERR_OK && *ret <= most;
 }
 
+/* Whose pieces go; false, and the request answered, when that is nobody, or a satellite that the node still serves. */
+static bool read_forgotten(struct http_request *request, const struct api *api, struct address *ret)
+{
+	const char *text = http_parameter(request, "satellite");
+	struct satellite satellite;
+
+	if (text == NULL || address_from_text(text, ret) != ERR_OK) {
+		http_answer_error(request, 400, "satellite: an address, 0x and 40 digits");
+		return false;
+	}
+	if (trust_find(api->sources.parts->trust, ret, &satellite) == ERR_OK) {
+		http_answer_error(request, 409, "the node works for that satellite");
+		return false;
+	}
+	return true;
+}
+
 static void start_chore(struct http_request *request, const struct api *api, const char *name)
 {
 	struct chore_options options = {.name = name, .within = INT64_MAX, .shared = true};
@@ -396,6 +414,8 @@ static void start_chore(struct http_request *request, const struct api *api, con
 		return;
 	}
 	options.least = (unsigned)least;
+	if (strcmp(name, "forget") == 0 && !read_forgotten(request, api, &options.satellite))
+		return;
 	if (chores_start(api->sources.chores, &options) == ERR_OK)
 		on_chore(request, (void *)(uintptr_t)api);
 	else
@@ -415,6 +435,11 @@ static void on_compact(struct http_request *request, void *arg)
 static void on_restore(struct http_request *request, void *arg)
 {
 	start_chore(request, arg, "restore");
+}
+
+static void on_forget(struct http_request *request, void *arg)
+{
+	start_chore(request, arg, "forget");
 }
 
 /* The operator agrees to what one satellite's filters would trash. */
@@ -526,6 +551,7 @@ static const struct http_route routes[] = {
 	{"POST", "/api/v1/store/check", on_check, HTTP_WRITE},
 	{"POST", "/api/v1/store/compact", on_compact, HTTP_WRITE},
 	{"POST", "/api/v1/store/restore", on_restore, HTTP_WRITE},
+	{"POST", "/api/v1/store/forget", on_forget, HTTP_WRITE},
 	{"POST", "/api/v1/store/agree", on_agree, HTTP_WRITE},
 	{"POST", "/api/v1/store/stop", on_stop_chore, HTTP_WRITE},
 };

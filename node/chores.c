@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "node/forget.h"
 #include "node/store_facts.h"
 
 #define STEP (4u << 20)	       /* bytes that a check reads in one go */
@@ -190,14 +191,23 @@ static json_t *compact_json(const struct store_compacted *sum)
 			 "segments", (json_int_t)sum->segments, "bad", (json_int_t)sum->bad);
 }
 
-static enum err run_compact(struct chore *chore)
+static void tell_compacted(struct chore *chore, const struct store_compacted *sum, uint64_t total, const json_t *also)
+{
+	json_t *json = compact_json(sum);
+
+	json_object_update(json, (json_t *)(uintptr_t)also);
+	tell(chore, sum->freed, total, json);
+}
+
+/* `also` goes into what is told; NULL: nothing. */
+static enum err compact_all(struct chore *chore, const json_t *also)
 {
 	struct store_compacted sum = {.more = true};
 	struct store_space space;
 	enum err err = ERR_OK;
 
 	store_space(chore->store, &space);
-	tell(chore, 0, space.dead, compact_json(&sum));
+	tell_compacted(chore, &sum, space.dead, also);
 	while (err == ERR_OK && sum.more) {
 		uint64_t began = clock_monotonic();
 		struct store_compacted step = {.more = false};
@@ -210,7 +220,7 @@ static enum err run_compact(struct chore *chore)
 		sum.segments += step.segments;
 		sum.bad += step.bad;
 		sum.more = step.more;
-		tell(chore, sum.freed, space.dead, compact_json(&sum));
+		tell_compacted(chore, &sum, space.dead, also);
 		keep_pace(chore, 0, began);
 	}
 	if (err == ERR_FULL)
@@ -218,6 +228,11 @@ static enum err run_compact(struct chore *chore)
 	else if (err != ERR_OK)
 		snprintf(chore->why, sizeof(chore->why), "%s", err_text(err));
 	return err;
+}
+
+static enum err run_compact(struct chore *chore)
+{
+	return compact_all(chore, NULL);
 }
 
 struct restored {
@@ -283,7 +298,54 @@ static enum err run_restore(struct chore *chore)
 	return err;
 }
 
-static const struct chore_kind kinds[] = {{"check", run_check}, {"compact", run_compact}, {"restore", run_restore}};
+static json_t *forget_json(const struct forgotten *sum)
+{
+	return json_pack("{s:I, s:I}", "pieces", (json_int_t)sum->pieces, "bytes", (json_int_t)sum->bytes);
+}
+
+static enum err delete_of(struct chore *chore, uint16_t satellite, struct forgotten *sum)
+{
+	struct forgotten all;
+	bool more = true;
+	enum err err = forget_count(chore->store, satellite, &all);
+
+	while (err == ERR_OK && more) {
+		uint64_t began = clock_monotonic();
+
+		if (must_stop(chore))
+			return ERR_CANCELLED;
+		err = forget_some(chore->store, satellite, sum, &more);
+		tell(chore, sum->bytes, all.bytes, forget_json(sum));
+		keep_pace(chore, 0, began);
+	}
+	return err;
+}
+
+/* What is in the trash comes out of it, to be deleted with the rest; then the room is given back to the disk. */
+static enum err run_forget(struct chore *chore)
+{
+	struct store_collected restored = {.held = false};
+	struct forgotten sum = {0, 0};
+	uint16_t satellite;
+	json_t *deleted;
+	enum err err = store_satellite(chore->store, &chore->options.satellite, &satellite);
+
+	if (err == ERR_OK)
+		err = restore_of(chore, satellite, 0, &restored);
+	if (err == ERR_OK)
+		err = delete_of(chore, satellite, &sum);
+	if (err != ERR_OK) {
+		snprintf(chore->why, sizeof(chore->why), "%s", err_text(err));
+		return err;
+	}
+	deleted = forget_json(&sum);
+	err = compact_all(chore, deleted);
+	json_decref(deleted);
+	return err;
+}
+
+static const struct chore_kind kinds[] = {{"check", run_check}, {"compact", run_compact}, {"restore", run_restore},
+					  {"forget", run_forget}};
 
 struct chore *chore_new(struct store *store, const struct chore_options *options)
 {

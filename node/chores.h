@@ -1,5 +1,6 @@
 /*
- * Long work on the store that its owner asks for: checking all of it, compacting it, taking pieces out of the trash.
+ * Long work on the store that its owner asks for: checking all of it, compacting it, taking pieces out of the trash,
+ * deleting those of a satellite that is to be forgotten.
  *
  * A chore is one run of it, in a thread that may wait: in the daemon, asked over HTTP, one at a time; or in the command
  * itself while no daemon runs. What it tells is the same JSON either way (doc/formats.md, section 8).
@@ -15,10 +16,11 @@
 struct chore;
 
 struct chore_options {
-	const char *name; /* "check", "compact" or "restore" */
+	const char *name; /* "check", "compact", "restore" or "forget" */
 	uint64_t rate;	  /* check: bytes per second, at most; 0: no limit */
 	unsigned least;	  /* compact: percent of a segment that must be dead; 0: as the store does by itself */
 	uint64_t within;  /* restore: what went to the trash in the last so many seconds */
+	struct address satellite; /* forget: whose pieces */
 	bool shared;	  /* beside customers: rests as long as it worked, and takes no sums, which change meanwhile */
 };
 

@@ -10,6 +10,7 @@ int node_pause(struct options *options); /* upkeep_commands.c */
 int node_resize(struct options *options);
 int node_config(struct options *options);
 int node_paths(struct options *options);
+int node_forget(struct options *options); /* forget_command.c */
 int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
 int node_dispute_export(struct options *options);

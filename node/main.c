@@ -228,6 +228,7 @@ static const struct option_spec option_table[] = {
 	 .type = OPTION_FLAG,
 	 .help = "Show it again every two seconds.",
 	 .command_only = true},
+	{.name = "force", .type = OPTION_FLAG, .help = "Give up money that is not settled.", .command_only = true},
 	{.name = "yes", .letter = 'y', .type = OPTION_FLAG, .help = "Do not ask.", .command_only = true},
 	{.name = "log-level",
 	 .type = OPTION_CHOICE,
@@ -251,6 +252,11 @@ static const struct command command_table[] = {
 	 "is, 2 "
 	 "something does, or the node does not answer.",
 	 "dir json http watch", 0, 0, node_status},
+	{"forget", "SATELLITE", "Work for a satellite no more: delete its pieces, and keep the books.",
+	 "SATELLITE is its id or address. Shows first what it would still pay, which is lost; with --force that does "
+	 "not keep it from going on. A node that leaves in good order, with exit, is paid what was held back. Taken "
+	 "out of config.ini; the running node follows. Ctrl-C stops the deleting; the same command goes on with it.",
+	 "dir json http force yes", 1, 1, node_forget},
 	{"pause", "TIME", "Take no new transfers for a while, as for maintenance; 0 ends it.",
 	 "Transfers under way are finished, and audits answered as long as the node runs. The satellites are told at "
 	 "once, "

@@ -114,10 +114,11 @@ static void follow(void *arg)
 {
 	struct wait *wait = arg;
 	bool told = false;
-	char path[128];
+	char path[192], satellite[KEY_ADDRESS_TEXT];
 
-	snprintf(path, sizeof(path), "/api/v1/store/%s?rate=%" PRIu64 "&least=%u&within=%" PRIu64, wait->options->name,
-		 wait->options->rate, wait->options->least, wait->options->within);
+	address_to_text(&wait->options->satellite, satellite);
+	snprintf(path, sizeof(path), "/api/v1/store/%s?rate=%" PRIu64 "&least=%u&within=%" PRIu64 "&satellite=%s",
+		 wait->options->name, wait->options->rate, wait->options->least, wait->options->within, satellite);
 	wait->err = store_access_ask(wait->access, "POST", path, &wait->json);
 	while (wait->err == ERR_OK && is_running(wait->json)) {
 		json_t *next = NULL;

@@ -115,6 +115,12 @@ static int run_change(struct options *options)
 	return seen.saved == ERR_OK ? 0 : 1;
 }
 
+static int run_drop(struct options *options)
+{
+	seen.saved = options_drop_from_file(options, options_argument(options, 0), options_argument(options, 1));
+	return seen.saved == ERR_OK ? 0 : 1;
+}
+
 static int run_import(struct options *options)
 {
 	seen.runs++;
@@ -130,6 +136,7 @@ static const struct command commands[] = {
 	{"init", "", "Make the directory.", NULL, "dir listen workers satellite cache", 0, 0, run_init},
 	{"access import", "GRANT", "Take a grant.", NULL, "json import-cache", 1, 1, run_import},
 	{"change", "NAME TEXT", "Change the file.", NULL, "dir", 2, 2, run_change},
+	{"drop", "NAME TEXT", "Take out of the file.", NULL, "dir", 2, 2, run_drop},
 	{"access export", "", "Give it away.", NULL, "json", 0, 0, run_import},
 };
 
@@ -414,6 +421,19 @@ static void expect_change(struct fixture *f, const char *before, const char *wor
 	free(text);
 }
 
+static void test_drop(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_change(f, "satellite = a\n# mine\n  satellite :  b \nworkers = 3\nsatellite = bb",
+		      "drop --dir DIR satellite b", "satellite = a\n# mine\nworkers = 3\nsatellite = bb\n");
+	assert_int_equal(call(f, "drop --dir DIR satellite b"), 1);
+	assert_int_equal(seen.saved, ERR_NOT_FOUND);
+	unlink(f->config);
+	assert_int_equal(call(f, "drop --dir DIR satellite a"), 1);
+	assert_int_equal(seen.saved, ERR_NOT_FOUND);
+}
+
 static void test_change(void **state)
 {
 	struct fixture *f = *state;
@@ -506,6 +526,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_save, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_save_refuses, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_change, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_drop, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_flag_alike, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_about, set_up, tear_down),
