@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/reputation.h"
 #include "common/clock.h"
 #include "common/memory.h"
 #include "node/dashboard/html.h"
@@ -161,6 +162,16 @@ static enum err fill_scores(struct source *source)
 	return history_each_view(source->desk->history, &source->range, add_scores, source);
 }
 
+/* By the rules that satellites have unless they say otherwise. */
+static json_t *score_limits(void)
+{
+	const struct reputation_rules *rules = &reputation_defaults;
+
+	return json_pack("{s:f, s:f, s:f}", "audit", (double)rules->audit.threshold / REPUTATION_ONE, "suspension",
+			 (double)rules->unknown.threshold / REPUTATION_ONE, "online",
+			 (double)rules->online / REPUTATION_ONE);
+}
+
 /* What can be shown. */
 static const struct series {
 	const char *name;
@@ -169,23 +180,32 @@ static const struct series {
 	bool sums; /* a time of which nothing is recorded is one in which nothing happened */
 	const char *labels[7];
 	enum err (*fill)(struct source *source);
+	json_t *(*limits)(void); /* what is too little, by label; NULL: nothing is */
 } all_series[] = {
 	{"traffic",
 	 "bytes",
 	 HISTORY_HOUR,
 	 true,
 	 {"upload", "download", "audit", "repair out", "repair in"},
-	 fill_traffic},
-	{"outcomes", "number", HISTORY_HOUR, true, {"done", "lost races", "failed"}, fill_outcomes},
+	 fill_traffic,
+	 NULL},
+	{"outcomes", "number", HISTORY_HOUR, true, {"done", "lost races", "failed"}, fill_outcomes, NULL},
 	{"latency",
 	 "ms",
 	 HISTORY_HOUR,
 	 false,
 	 {"upload p50", "upload p99", "download p50", "download p99", "audit p50", "audit p99"},
-	 fill_latency},
-	{"disk", "bytes", HISTORY_HOUR, false, {"stored", "heads", "trash", "garbage", "prepared"}, fill_disk},
-	{"stored", "bytes", HISTORY_DAY, false, {"this node", "satellites"}, fill_stored},
-	{"scores", "score", HISTORY_HOUR, false, {"audit", "suspension", "online", "reachable"}, fill_scores},
+	 fill_latency,
+	 NULL},
+	{"disk", "bytes", HISTORY_HOUR, false, {"stored", "heads", "trash", "garbage", "prepared"}, fill_disk, NULL},
+	{"stored", "bytes", HISTORY_DAY, false, {"this node", "satellites"}, fill_stored, NULL},
+	{"scores",
+	 "score",
+	 HISTORY_HOUR,
+	 false,
+	 {"audit", "suspension", "online", "reachable"},
+	 fill_scores,
+	 score_limits},
 };
 
 static const struct series *find_series(const char *name)
@@ -240,8 +260,9 @@ static json_t *grid_json(const struct series *series, const struct grid *grid)
 	for (size_t r = 0; r < grid->rows; r++)
 		if (is_known(grid, r) || (series->sums && json_array_size(rows) > 0))
 			json_array_append_new(rows, row_json(series, grid, r));
-	return json_pack("{s:s, s:s, s:I, s:o, s:o}", "what", series->name, "unit", series->unit, "step",
-			 (json_int_t)grid->step, "labels", labels, "rows", rows);
+	return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "what", series->name, "unit", series->unit, "step",
+			 (json_int_t)grid->step, "labels", labels, "limits",
+			 series->limits != NULL ? series->limits() : json_null(), "rows", rows);
 }
 
 json_t *chart_series(struct desk *desk, const struct chart_query *query)

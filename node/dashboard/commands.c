@@ -4,12 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "common/clock.h"
+#include "common/file.h"
 #include "node/book_access.h"
 #include "node/dashboard/login.h"
 #include "node/settings.h"
@@ -18,6 +20,37 @@ static int fail(const char *what, enum err err)
 {
 	fprintf(stderr, "granary-node: %s: %s\n", what, err_text(err));
 	return 1;
+}
+
+/* The logins of --dir, which must be a node's. Root works as whoever owns it: a file of root's own the daemon could not
+ * read. NULL, and it was said why. */
+static struct login *open_logins(const struct options *options)
+{
+	const char *dir = options_dir(options);
+	char *key = file_join(dir, "key");
+	struct stat owner;
+	bool good = file_exists(key) && stat(dir, &owner) == 0;
+
+	free(key);
+	if (!good) {
+		fprintf(stderr, "granary-node: %s is no node's directory\n", dir);
+		return NULL;
+	}
+	if (geteuid() == 0 && owner.st_uid != 0 && (setegid(owner.st_gid) != 0 || seteuid(owner.st_uid) != 0)) {
+		fprintf(stderr, "granary-node: cannot work as the owner of %s\n", dir);
+		return NULL;
+	}
+	return login_new(dir);
+}
+
+/* A browser on this host finds it there. */
+static void print_place(const struct options *options, char out[HOSTPORT_TEXT])
+{
+	struct hostport at = *option_hostport(options, "http");
+
+	if (strcmp(at.host, "0.0.0.0") == 0 || strcmp(at.host, "::") == 0)
+		snprintf(at.host, sizeof(at.host), "localhost");
+	hostport_print(&at, out);
 }
 
 /* Times in the file are the daemon's, which heeds the clock of a test network. */
@@ -41,16 +74,18 @@ static void print_json(json_t *json)
 int dashboard_code(struct options *options)
 {
 	bool pair = option_flag(options, "pair");
-	struct login *login = login_new(options_dir(options));
+	struct login *login = open_logins(options);
 	char code[LOGIN_CODE_TEXT], at[HOSTPORT_TEXT];
 	enum err err;
 
+	if (login == NULL)
+		return 1;
 	heed_test_clock(options);
 	err = login_make_code(login, pair ? LOGIN_TO_PAIR : LOGIN_TO_ENTER, clock_wall(), code);
 	login_free(login);
 	if (err != ERR_OK)
 		return fail("no code could be made", err);
-	hostport_print(option_hostport(options, "http"), at);
+	print_place(options, at);
 	if (option_flag(options, "json"))
 		print_json(json_pack("{s:s, s:s, s:i}", "code", code, "http", at, "seconds", LOGIN_CODE_SECONDS));
 	else if (pair)
@@ -87,11 +122,13 @@ static bool read_secret(const char *prompt, char *out, size_t room)
 
 int dashboard_password(struct options *options)
 {
-	struct login *login = login_new(options_dir(options));
+	struct login *login = open_logins(options);
 	bool drop = option_flag(options, "remove");
 	char password[LOGIN_PASSWORD_MOST + 2] = "";
 	enum err err = ERR_RANGE;
 
+	if (login == NULL)
+		return 1;
 	if (drop || read_secret("New password for the dashboard: ", password, sizeof(password)))
 		err = login_set_password(login, drop ? NULL : password);
 	sodium_memzero(password, sizeof(password));
@@ -108,11 +145,13 @@ int dashboard_password(struct options *options)
 
 int dashboard_token(struct options *options)
 {
-	struct login *login = login_new(options_dir(options));
+	struct login *login = open_logins(options);
 	const char *name = options_argument(options, 0);
 	char token[LOGIN_TOKEN_TEXT];
 	enum err err;
 
+	if (login == NULL)
+		return 1;
 	heed_test_clock(options);
 	err = login_make_token(login, name, clock_wall(), token);
 	login_free(login);
@@ -134,10 +173,13 @@ int dashboard_token(struct options *options)
 
 int dashboard_forget(struct options *options)
 {
-	struct login *login = login_new(options_dir(options));
+	struct login *login = open_logins(options);
 	bool token = options_argument_count(options) > 0;
-	enum err err = token ? login_drop_token(login, options_argument(options, 0)) : login_drop_sessions(login);
+	enum err err;
 
+	if (login == NULL)
+		return 1;
+	err = token ? login_drop_token(login, options_argument(options, 0)) : login_drop_sessions(login);
 	login_free(login);
 	if (err == ERR_NOT_FOUND) {
 		fprintf(stderr, "granary-node: there is no token of that name\n");
@@ -151,11 +193,13 @@ int dashboard_forget(struct options *options)
 
 int dashboard_logins(struct options *options)
 {
-	struct login *login = login_new(options_dir(options));
+	struct login *login = open_logins(options);
 	const json_t *token;
 	json_t *facts;
 	size_t i;
 
+	if (login == NULL)
+		return 1;
 	heed_test_clock(options);
 	facts = login_facts(login, clock_wall());
 	login_free(login);

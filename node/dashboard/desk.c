@@ -51,16 +51,24 @@ void desk_disk(const struct desk *desk, struct desk_disk *ret)
 	ret->kept = fs.f_bfree > fs.f_bavail ? (fs.f_bfree - fs.f_bavail) * unit : 0;
 }
 
+/* 0 to 1 as millionths. */
+static uint32_t millionths(const json_t *standing, const char *name)
+{
+	double score = json_number_value(json_object_get(standing, name));
+
+	return score > 0 && score <= 1 ? (uint32_t)(score * 1e6 + 0.5) : 0;
+}
+
 static void take_view(const json_t *satellite, struct history_view *view)
 {
-	const json_t *scores = json_object_get(satellite, "scores");
+	const json_t *standing = json_object_get(satellite, "standing");
 
 	*view = (struct history_view){.answered = json_yes(satellite, "connected"),
 				      .reachable = json_yes(satellite, "reachable"),
-				      .has_scores = json_is_object(scores),
-				      .audit = (uint32_t)json_u64(scores, "audit"),
-				      .suspension = (uint32_t)json_u64(scores, "unknown"),
-				      .online = (uint32_t)json_u64(scores, "online")};
+				      .has_scores = json_is_object(standing),
+				      .audit = millionths(standing, "audit"),
+				      .suspension = millionths(standing, "unknown"),
+				      .online = millionths(standing, "online")};
 	(void)!address_from_text(json_text(satellite, "address"), &view->satellite);
 }
 

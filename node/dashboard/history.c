@@ -278,7 +278,7 @@ static enum err write_record(struct database *db, void *arg)
 {
 	const struct record *record = arg;
 	uint64_t at = record->disk->at;
-	enum err err = write_disk(db, record);
+	enum err err = record->disk->allocation > 0 ? write_disk(db, record) : ERR_OK;
 
 	for (size_t i = 0; i < record->row_count && err == ERR_OK; i++)
 		err = write_traffic(db, record, &record->rows[i]);

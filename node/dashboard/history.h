@@ -23,7 +23,8 @@ struct history;
 enum err history_open(const char *dir, struct history **ret, char why[DATABASE_MESSAGE]) WARN_UNUSED;
 void history_close(struct history *history);
 
-/* The disk, as it is now; the last of an hour, or of a day, stays. */
+/* The disk, as it is now; the last of an hour, or of a day, stays. Allocation 0: the store is not there, nothing is
+ * known. */
 struct history_disk {
 	uint64_t at;
 	uint64_t live, trash, dead, overhead, reserved, free, available, allocation;

@@ -336,7 +336,7 @@ enum err peers_forget(struct peers *peers, const char *at)
 	if (peer != NULL) {
 		json_decref(peer->summary);
 		*peer = peers->list[--peers->count];
-		peers->list[peers->count].summary = NULL;
+		sodium_memzero(&peers->list[peers->count], sizeof(*peer));
 		err = write_list(peers);
 	}
 	pthread_mutex_unlock(&peers->lock);

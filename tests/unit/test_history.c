@@ -57,7 +57,7 @@ static void note(struct fixture *f, const struct address *satellite, enum action
 
 static void record(struct fixture *f, uint64_t at, uint64_t live)
 {
-	const struct history_disk disk = {.at = at, .live = live, .disk_total = 1000};
+	const struct history_disk disk = {.at = at, .live = live, .allocation = 500, .disk_total = 1000};
 	const struct history_view views[] = {
 		{.satellite = f->one,
 		 .has_scores = true,

@@ -62,6 +62,25 @@ function legend(data) {
 	return time + data.series.map(entry).join(" ");
 }
 
+// A dashed line where a score becomes too low, in the colour of the score.
+function drawLimits(series) {
+	return (canvas, area, graph) => {
+		series.labels.slice(1).forEach((label, i) => {
+			if (!series.limits || !(label in series.limits))
+				return;
+			const y = graph.toDomYCoord(series.limits[label]);
+			canvas.save();
+			canvas.strokeStyle = color("--c" + (i + 1));
+			canvas.setLineDash([6, 4]);
+			canvas.beginPath();
+			canvas.moveTo(area.x, y);
+			canvas.lineTo(area.x + area.w, y);
+			canvas.stroke();
+			canvas.restore();
+		});
+	};
+}
+
 function draw(figure, series) {
 	const plot = figure.querySelector(".plot");
 	const rows = series.rows.map((row) => [new Date(1000 * row[0]), ...row.slice(1)]);
@@ -83,6 +102,7 @@ function draw(figure, series) {
 		connectSeparatedPoints: !stacked,
 		includeZero: true,
 		valueRange: series.unit === "score" ? [0, 1.02] : undefined,
+		underlayCallback: drawLimits(series),
 		drawPoints: rows.length < 60,
 		pointSize: 2,
 		strokeWidth: 1.6,
