@@ -7,16 +7,22 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/memory.h"
 #include "common/options.h"
 #include "node/condition.h"
+#include "node/standing.h"
 #include "node/stats.h"
 #include "node/store_facts.h"
+
+#define STATUS_NOTICES 20   /* of each satellite, in the status */
+#define ALL_NOTICES 10000 /* the same when they are asked for */
 
 struct api {
 	struct http *http;
 	struct loop *loop;
 	struct api_sources sources;
+	struct standing *standing; /* NULL when it cannot be opened */
 };
 
 static json_t *json_findings(const struct api *api)
@@ -126,6 +132,12 @@ static json_t *json_holdings(struct books *books, const struct address *satellit
 			 "other_size", (json_int_t)h.other_size, "other_time", (json_int_t)h.other_time);
 }
 
+/* What the satellite thinks of this node; null until it has said so. */
+static json_t *json_standing(const struct api *api, const struct address *satellite, unsigned notices)
+{
+	return api->standing == NULL ? json_null() : standing_json(api->standing, satellite, notices);
+}
+
 static json_t *json_satellite(const struct api *api, const struct satellite *s)
 {
 	struct checkin_state state;
@@ -145,6 +157,7 @@ static json_t *json_satellite(const struct api *api, const struct satellite *s)
 	json_object_set_new(json, "clock_skew", json_integer(state.skew));
 	json_object_set_new(json, "orders", json_orders(api->sources.books, &s->address));
 	json_object_set_new(json, "holdings", json_holdings(api->sources.books, &s->address));
+	json_object_set_new(json, "standing", json_standing(api, &s->address, STATUS_NOTICES));
 	return json;
 }
 
@@ -184,6 +197,21 @@ json_t *api_status(const struct api *api)
 	json_object_set_new(json, "orders", json_all_orders(api->sources.books));
 	json_object_set_new(json, "findings", json_findings(api));
 	return json;
+}
+
+static void on_standing(struct http_request *request, void *arg)
+{
+	const struct api *api = arg;
+	struct satellite *satellites;
+	size_t count = trust_list(api->sources.parts->trust, &satellites);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:o, s:o}", "address", json_address(&satellites[i].address),
+						      "standing",
+						      json_standing(api, &satellites[i].address, ALL_NOTICES)));
+	free(satellites);
+	http_answer_json(request, 200, json_pack("{s:o}", "satellites", list));
 }
 
 static void on_status(struct http_request *request, void *arg)
@@ -542,6 +570,7 @@ static const struct http_route routes[] = {
 	{"GET", "/health", on_health, HTTP_OPEN},
 	{"GET", "/metrics", on_metrics, HTTP_OPEN},
 	{"GET", "/api/v1/status", on_status, HTTP_READ},
+	{"GET", "/api/v1/standing", on_standing, HTTP_READ},
 	{"GET", "/api/v1/store", on_store, HTTP_READ},
 	{"GET", "/api/v1/store/chore", on_chore, HTTP_READ},
 	{"GET", "/api/v1/earnings", on_earnings, HTTP_READ},
@@ -557,6 +586,15 @@ static const struct http_route routes[] = {
 };
 /* clang-format on */
 
+/* What satellites said is not worth a node that does not start. */
+static void open_standing(struct api *api, const char *dir)
+{
+	char why[DATABASE_MESSAGE] = "", quoted[DATABASE_MESSAGE + 64];
+
+	if (standing_open(dir, &api->standing, why) != ERR_OK)
+		log_event(LOG_WARN, "standing_not_known", "why=%s", log_quote(why, quoted, sizeof(quoted)));
+}
+
 enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir, const struct api_sources *sources,
 		   struct api **ret)
 {
@@ -570,6 +608,7 @@ enum err api_serve(struct loop *loop, const struct hostport *at, const char *dir
 		free(api);
 		return err;
 	}
+	open_standing(api, dir);
 	*ret = api;
 	return ERR_OK;
 }
@@ -587,6 +626,7 @@ void api_free(struct api *api)
 	if (api == NULL)
 		return;
 	http_free(api->http);
+	standing_close(api->standing);
 	free(api);
 }
 

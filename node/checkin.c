@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "node/loss_report.h"
+#include "node/standing.h"
 
 #define TICK_MS 250
 #define RETRY_FIRST_MS 1000 /* after a failure, doubling to … */
@@ -204,6 +205,23 @@ static enum err tell_losses(const struct visit *visit, struct errand *errand)
 	return err;
 }
 
+/* What it thinks of this node. A failure is none of the check-in either. */
+static void ask_standing(const struct visit *visit, struct errand *errand)
+{
+	char why[ERRAND_MESSAGE] = "", quoted[ERRAND_MESSAGE + 64], address[KEY_ADDRESS_TEXT];
+	struct standing *standing = NULL;
+	enum err err = standing_open(visit->options.dir, &standing, why);
+
+	if (err == ERR_OK)
+		err = standing_fetch(standing, &visit->satellite.address, errand, why);
+	standing_close(standing);
+	if (err == ERR_OK || err == ERR_CANCELLED)
+		return;
+	address_to_text(&visit->satellite.address, address);
+	log_event(LOG_WARN, "standing_not_known", "satellite=%s result=%s why=%s", address, err_name(err),
+		  log_quote(why, quoted, sizeof(quoted)));
+}
+
 static void work_visit(void *arg)
 {
 	struct visit *visit = arg;
@@ -217,6 +235,8 @@ static void work_visit(void *arg)
 	if (visit->state.err == ERR_OK)
 		visit->state.err = say(visit, errand);
 	visit->losses_err = visit->state.err == ERR_OK ? tell_losses(visit, errand) : ERR_CANCELLED;
+	if (visit->state.err == ERR_OK)
+		ask_standing(visit, errand);
 	errand_close(errand);
 }
 

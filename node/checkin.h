@@ -19,6 +19,7 @@ struct checkin_options {
 	struct address payee;
 	bool paused;
 	uint64_t interval; /* seconds between two check-ins */
+	const char *dir;   /* the node's, where what satellites say of it is kept */
 };
 
 struct checkin *checkin_start(struct loop *loop, const struct parts *parts, const struct checkin_options *options);

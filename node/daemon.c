@@ -70,6 +70,7 @@ static void set_said(struct daemon *daemon, const struct live_settings *live)
 	daemon->said.external = live->has_external ? live->external : daemon->listen;
 	daemon->said.payee = live->has_payout ? live->payout : *key_address(daemon->key);
 	daemon->said.interval = live->check_in;
+	daemon->said.dir = options_dir(daemon->options);
 	daemon->said.paused = pause_until(daemon->parts.pause, clock_wall()) > 0;
 }
 

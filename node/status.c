@@ -13,6 +13,7 @@
 
 #define TIMEOUT_MS 10000
 #define WATCH_SECONDS 2
+#define NOTICES 5 /* of each satellite, the newest */
 #define CRITICAL 2 /* what monitors take for it */
 
 static const char *text_of(const json_t *json, const char *name)
@@ -42,6 +43,37 @@ static void print_satellite(const json_t *json)
 	       when);
 	if (text_of(json, "reason")[0] != '\0')
 		printf("           %s\n", text_of(json, "reason"));
+}
+
+static void print_notice(const json_t *notice)
+{
+	char when[24];
+
+	clock_format(number_of(notice, "at"), when, sizeof(when));
+	printf("           %s  %s", when, text_of(notice, "words"));
+	if (text_of(notice, "piece")[0] != '\0')
+		printf(" (piece %.16s…)", text_of(notice, "piece"));
+	putchar('\n');
+}
+
+/* What the satellite thinks of this node, and what happened last. */
+static void print_standing(const json_t *standing)
+{
+	const json_t *notices = json_object_get(standing, "notices");
+	char when[24];
+	size_t i;
+
+	if (!json_is_object(standing))
+		return;
+	printf("           %s; audits %.4f, answers %.4f, online %.4f\n", text_of(standing, "state"),
+	       json_real_value(json_object_get(standing, "audit")),
+	       json_real_value(json_object_get(standing, "unknown")),
+	       json_real_value(json_object_get(standing, "online")));
+	if (number_of(standing, "grace_until") > 0)
+		printf("           disqualified on %s unless that changes\n",
+		       clock_format(number_of(standing, "grace_until"), when, sizeof(when)));
+	for (i = 0; i < json_array_size(notices) && i < NOTICES; i++)
+		print_notice(json_array_get(notices, i));
 }
 
 static void print_space(const json_t *json)
@@ -84,6 +116,7 @@ static void print_status(const json_t *json, const struct findings *findings)
 	       number_of(orders, "unsettled"), number_of(orders, "settled"), number_of(orders, "rejected"));
 	json_array_foreach(json_object_get(json, "satellites"), i, satellite) {
 		print_satellite(satellite);
+		print_standing(json_object_get(satellite, "standing"));
 	}
 	for (i = 0; i < findings_count(findings); i++)
 		print_finding(findings_at(findings, i));
