@@ -12,7 +12,6 @@
 #include "common/service.h"
 #include "satellite/clients.h"
 #include "satellite/desk.h"
-#include "satellite/registry.h"
 #include "satellite/schema.h"
 
 int commands_complain(const char *why)
@@ -162,75 +161,4 @@ enum err commands_open(struct options *options, struct settings *ret_settings, s
 	if (err != ERR_OK)
 		snprintf(why, room, "%s", message);
 	return err;
-}
-
-/* Nodes as JSON, and by which rule they are online. */
-struct listing {
-	json_t *nodes;
-	uint64_t online_since;
-};
-
-static enum err add_node(const struct registered_node *node, void *arg)
-{
-	struct listing *listing = arg;
-	char id[KEY_ID_HEX], address[KEY_ADDRESS_TEXT];
-	bool online = node->reachable && node->checked_in >= listing->online_since;
-
-	id_to_hex(&node->id, id);
-	address_to_text(&node->address, address);
-	json_array_append_new(listing->nodes,
-			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
-					id, "address", address, "endpoint", node->endpoint, "claimed", node->claimed,
-					"network", node->network, "version", node->version, "online", online,
-					"reachable", node->reachable, "allocated", (json_int_t)node->allocated, "used",
-					(json_int_t)node->used, "available", (json_int_t)node->available, "registered",
-					(json_int_t)node->registered, "checked_in", (json_int_t)node->checked_in,
-					"dialled", (json_int_t)node->dialled));
-	return ERR_OK;
-}
-
-static void print_nodes(json_t *nodes)
-{
-	size_t i;
-	json_t *node;
-
-	printf("%-22s %-24s %-8s %10s %10s  %s\n", "node", "endpoint", "online", "used", "available", "last check-in");
-	json_array_foreach(nodes, i, node) {
-		char used[16], available[16], when[32];
-
-		printf("%.20s…  %-24s %-8s %10s %10s  %s\n", json_string_value(json_object_get(node, "id")),
-		       json_string_value(json_object_get(node, "endpoint")),
-		       json_is_true(json_object_get(node, "online")) ? "yes" : "no",
-		       option_print_size((uint64_t)json_integer_value(json_object_get(node, "used")), used),
-		       option_print_size((uint64_t)json_integer_value(json_object_get(node, "available")), available),
-		       clock_format((uint64_t)json_integer_value(json_object_get(node, "checked_in")), when,
-				    sizeof(when)));
-	}
-}
-
-int commands_nodes(struct options *options)
-{
-	struct settings settings;
-	struct listing listing = {.nodes = json_array()};
-	struct desk *desk = NULL;
-	struct key *key = NULL;
-	char why[COMMANDS_WHY] = "";
-	enum err err;
-
-	err = commands_open(options, &settings, &key, &desk, why, sizeof(why));
-	if (err == ERR_OK) {
-		listing.online_since = registry_online_since(&settings, clock_wall());
-		err = registry_each(desk->db, add_node, &listing);
-		snprintf(why, sizeof(why), "%s", database_message(desk->db));
-	}
-	if (err == ERR_OK && option_flag(options, "json"))
-		commands_print_json(json_pack("{s:O}", "nodes", listing.nodes));
-	else if (err == ERR_OK)
-		print_nodes(listing.nodes);
-	else
-		commands_complain(why);
-	json_decref(listing.nodes);
-	desk_close(desk);
-	key_free(key);
-	return err == ERR_OK ? 0 : 1;
 }

@@ -25,14 +25,16 @@ int commands_run(struct options *options); /* daemon.c */
 int commands_id(struct options *options);
 int commands_status(struct options *options);
 int commands_grant(struct options *options);
-int commands_nodes(struct options *options);
-int commands_clients(struct options *options); /* customer_commands.c */
-int commands_quota(struct options *options);   /* customer_commands.c */
-int commands_audit(struct options *options);   /* audit_command.c */
-int commands_collect(struct options *options); /* collect_command.c */
+int commands_nodes(struct options *options);	    /* node_commands.c */
+int commands_node_show(struct options *options);    /* the same */
+int commands_audit_export(struct options *options); /* the same */
+int commands_clients(struct options *options);	    /* customer_commands.c */
+int commands_quota(struct options *options);	    /* customer_commands.c */
+int commands_audit(struct options *options);	    /* audit_command.c */
+int commands_collect(struct options *options);	    /* collect_command.c */
 int commands_collections(struct options *options);
 int commands_restore(struct options *options);
-int commands_repairs(struct options *options);	      /* repair_commands.c */
+int commands_repairs(struct options *options); /* repair_commands.c */
 int commands_segments_health(struct options *options);
 int commands_exits(struct options *options);
 int commands_tally(struct options *options);	      /* tallies.c */

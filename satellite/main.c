@@ -431,7 +431,11 @@ static const struct command command_table[] = {
 	{"grant", "", "Make a grant: one line that enrols one client.",
 	 "The line is ID@HOST:PORT/CODE; `granary access import` reads it. A code can be used once.",
 	 "dir json external expires", 0, 0, commands_grant},
-	{"nodes", "", "List the nodes.", NULL, "dir json", 0, 0, commands_nodes},
+	{"nodes", "", "List the nodes and how far each is trusted.", NULL, "dir json", 0, 0, commands_nodes},
+	{"node show", "NODE", "Print a node's scores and what happened to it.",
+	 "NODE is an id or an address. Every change of its state with the reason, every piece that failed an audit, "
+	 "and the losses that it reported, as the node is told them.",
+	 "dir json", 1, 1, commands_node_show},
 	{"clients", "", "List the clients: what each keeps, has downloaded and is charged this month, and may.", NULL,
 	 "dir json", 0, 0, commands_clients},
 	{"quota", "CLIENT", "Set how much a client may store and download.",
@@ -439,9 +443,15 @@ static const struct command command_table[] = {
 	 "--client-egress of the running satellite say. A quota counts bytes of pieces, which are more than those of "
 	 "files by the redundancy, and what is allocated but not used yet.",
 	 "dir json storage egress", 1, 1, commands_quota},
+	{"audit export", "CHALLENGE FILE", "Write one audit to a file, for whoever is to judge it.",
+	 "CHALLENGE is the audit's 64 hex digits, as `node show` prints them. The file is a dossier with both "
+	 "signatures, the transcript and the node's receipts for what failed: `granary verify-evidence FILE` judges "
+	 "it. Audits in which nothing failed are kept for --audit-keep.",
+	 "dir", 2, 2, commands_audit_export},
 	{"audit", "", "Audit nodes now and print what each proved.",
-	 "Without --node and --all, what the continuous round would do now. A sample of pieces, drawn uniformly "
-	 "from all bytes of the node, unless --every-piece is given.",
+	 "Without --node and --all, what the continuous round would do now. A sample of 460 KiB, drawn uniformly "
+	 "from all bytes of the node, unless --every-piece is given. A node that fell silent before is asked the "
+	 "same again instead.",
 	 "dir json node all every-piece audit-samples audit-timeout", 0, 0, commands_audit},
 	{"collect", "", "Have nodes put into their trash what this satellite does not want.",
 	 "Each is sent a signed filter of the pieces that are wanted; others that it has had for three days go to its "
