@@ -1,6 +1,7 @@
 /* Two sorted lists, walked side by side; our own records are read only where they differ or are new. */
 #include "node/holdings.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/memory.h"
@@ -77,7 +78,10 @@ void holdings_judge(struct holding_list *listed, struct holding_list *held, hold
 	while (i < listed->count || k < held->count) {
 		const struct holding *theirs = i < listed->count ? &listed->list[i] : NULL;
 		const struct holding *ours = k < held->count ? &held->list[k] : NULL;
-		int order = theirs == NULL ? 1 : ours == NULL ? -1 : bytes32_compare(&theirs->piece, &ours->piece);
+		int order;
+
+		assert(theirs != NULL || ours != NULL);
+		order = theirs == NULL ? 1 : ours == NULL ? -1 : bytes32_compare(&theirs->piece, &ours->piece);
 
 		/* Only the last row about a piece counts. */
 		if (i + 1 < listed->count && bytes32_equal(&theirs->piece, &theirs[1].piece)) {
