@@ -170,7 +170,7 @@ static enum err conclude(struct collecting *c, enum err err, const struct messag
 static enum err collect_shard(struct collecting *c, struct filter_shape *shape)
 {
 	struct message answer = {.type = MSG_DONE};
-	struct filter *filter;
+	struct filter *filter = NULL;
 	bool taken;
 	enum err err = lease_take(c->round->desk->db, &c->round->holder, c->work, clock_wall(), LEASE_SECONDS, &taken);
 

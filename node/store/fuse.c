@@ -232,10 +232,12 @@ enum err fuse_decode(struct bytes from, struct fuse *ret)
 	if (count > FUSE_ROWS_MOST || from.len != HEAD + (size_t)count * ROW + 4)
 		return ERR_CORRUPT;
 	for (uint16_t i = 0; i < count; i++) {
-		struct fuse_row row = {0};
+		struct fuse_row row = {0}, *place;
 
 		decode_row(&r, &row);
-		*fuse_row(&fuse, row.satellite) = row;
+		place = fuse_row(&fuse, row.satellite);
+		assert(place != NULL); /* they are no more than there may be */
+		*place = row;
 	}
 	*ret = fuse;
 	return ERR_OK;
