@@ -14,8 +14,10 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "payments/rules.h"
+#include "satellite/auditor.h"
 #include "satellite/exits.h"
 #include "satellite/rebuilds.h"
+#include "satellite/repair_costs.h"
 #include "satellite/repair_permits.h"
 #include "satellite/repairs.h"
 #include "uplink/rebuild.h"
@@ -40,6 +42,7 @@ struct repair {
 	char why[REPAIRS_WHY];
 	struct rebuild_piece pieces[REDUNDANCY_TOTAL];
 	bool source_failed[REDUNDANCY_TOTAL]; /* by number */
+	const struct permit *suspect;	      /* a source that had no piece, or a wrong one */
 	struct repair_sums sums;
 };
 
@@ -61,6 +64,8 @@ static void on_source_failed(void *arg, const struct permit *source, enum err er
 	char node[KEY_ADDRESS_TEXT], quoted[300];
 
 	repair->source_failed[source->number] = true;
+	if (err == ERR_CORRUPT || err == ERR_NOT_FOUND)
+		repair->suspect = source;
 	address_to_text(&source->allocation.node, node);
 	log_event(err == ERR_CORRUPT ? LOG_WARN : LOG_INFO, "repair_source_failed", "node=%s piece=%u why=%s", node,
 		  source->number, log_quote(why, quoted, sizeof(quoted)));
@@ -170,6 +175,12 @@ static bool is_stored(const struct repair *repair, uint32_t i)
 	       stored + RULES_SKEW >= repair->targets[i].allocation.issued && stored <= clock_wall() + RULES_SKEW;
 }
 
+/* Bytes that had to be read for each piece. */
+static uint64_t cost_of(const struct repair *repair)
+{
+	return repair->plan.begin_with * repair->health.piece_size / repair->plan.count;
+}
+
 static enum err take_piece(struct database *db, struct repair *repair, uint32_t i, uint64_t now)
 {
 	const struct permit *target = &repair->targets[i];
@@ -191,7 +202,12 @@ static enum err take_piece(struct database *db, struct repair *repair, uint32_t 
 	repair->sums.moved += moved;
 	repair->sums.rebuilt += !moved;
 	repair->sums.bytes_stored += repair->health.piece_size;
-	return replaced == NULL ? ERR_OK : exits_count(db, &replaced->node, moved);
+	if (replaced == NULL)
+		return ERR_OK;
+	err = exits_count(db, &replaced->node, moved);
+	if (err == ERR_OK && replaced->confessed)
+		err = repair_costs_take(db, repair->round->desk->settings, &replaced->node, cost_of(repair), now);
+	return err;
 }
 
 /* Judge the segment anew: it leaves the queue, or stays in it for another time. */
@@ -311,6 +327,43 @@ static enum err run(struct repair *repair)
 	return err;
 }
 
+/* A node that owes an answer gives that first, and then only that. */
+static enum err challenge(const struct repair *repair, const struct permit *suspect)
+{
+	struct round *round = repair->round;
+	struct audit_batch batch;
+	enum err err = auditor_repeat(round, &suspect->allocation.node, &batch);
+
+	if (err == ERR_OK)
+		audits_batch_free(&batch);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	audits_batch_init(&batch, &suspect->allocation.node, 1);
+	batch.pieces[batch.count++] = (struct audited_piece){
+		.piece = suspect->allocation.piece,
+		.root = suspect->root,
+		.size = repair->health.piece_size,
+		.samples = PROOF_SAMPLES,
+	};
+	err = auditor_challenge(round, &batch);
+	audits_batch_free(&batch);
+	return err;
+}
+
+/* What a node could not send us it is asked to prove, under its signature: that is what counts. */
+static enum err audit_suspect(const struct repair *repair)
+{
+	const struct address *node = &repair->suspect->allocation.node;
+	bool ours = false;
+	enum err err = auditor_claim(repair->round, node, &ours), given;
+
+	if (err != ERR_OK || !ours)
+		return err;
+	err = challenge(repair, repair->suspect);
+	given = auditor_release(repair->round, node);
+	return err == ERR_OK ? given : err;
+}
+
 static void read_pace(const struct round *round, struct repair_pace *ret)
 {
 	*ret = (struct repair_pace){
@@ -335,6 +388,8 @@ static enum err repair_next(struct round *round, struct uplink **uplink)
 			*uplink = open_uplink(round->desk);
 		repair->uplink = *uplink;
 		err = run(repair);
+		if (err == ERR_OK && repair->suspect != NULL)
+			err = audit_suspect(repair);
 	}
 	free(repair);
 	return err;
@@ -349,7 +404,7 @@ unsigned repairer_walk(struct round *round)
 	while (err == ERR_OK && !patrol_is_stopping(round))
 		err = repair_next(round, &uplink);
 	uplink_free(uplink);
-	if (err != ERR_OK && err != ERR_NOT_FOUND)
+	if (err != ERR_OK && err != ERR_NOT_FOUND && err != ERR_CANCELLED)
 		log_event(LOG_ERROR, "repairer_failed", "error=%s database=%s", err_name(err),
 			  log_quote(database_message(round->desk->db), quoted, sizeof(quoted)));
 	return PAUSE_MS;
