@@ -343,6 +343,42 @@ enum err database_open(const char *path, const struct migration *migrations, siz
 	return ERR_OK;
 }
 
+static enum err check_pages(sqlite3 *handle, char why[DATABASE_MESSAGE])
+{
+	sqlite3_stmt *statement = NULL;
+	int result = sqlite3_prepare_v2(handle, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	enum err err;
+
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	err = err_of(result);
+	if (result == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0) {
+		snprintf(why, DATABASE_MESSAGE, "%s", sqlite3_column_text(statement, 0));
+		why[strcspn(why, "\n")] = '\0';
+		err = ERR_CORRUPT;
+	} else if (err != ERR_OK) {
+		snprintf(why, DATABASE_MESSAGE, "%s", sqlite3_errmsg(handle));
+	}
+	sqlite3_finalize(statement);
+	return err;
+}
+
+enum err database_check(const char *path, char why[DATABASE_MESSAGE])
+{
+	sqlite3 *handle = NULL;
+	int result = sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL);
+	enum err err = err_of(result);
+
+	if (err == ERR_OK) {
+		sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+		err = check_pages(handle, why);
+	} else {
+		snprintf(why, DATABASE_MESSAGE, "%s", sqlite3_errstr(result));
+	}
+	sqlite3_close(handle);
+	return err;
+}
+
 void database_close(struct database *db)
 {
 	struct query *q, *next;

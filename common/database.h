@@ -28,6 +28,9 @@ struct migration {
  * `why` gets a sentence. */
 enum err database_open(const char *path, const struct migration *migrations, size_t count, struct database **ret,
 		       char why[DATABASE_MESSAGE]) WARN_UNUSED;
+/* Whether a database that may be open elsewhere is whole; reads all of it and changes nothing. ERR_CORRUPT, ERR_IO,
+ * with a sentence in `why`, ERR_BUSY. */
+enum err database_check(const char *path, char why[DATABASE_MESSAGE]) WARN_UNUSED;
 void database_close(struct database *db);
 /* Wait so long, in milliseconds, for another writer in each try; 10,000 unless said otherwise. */
 void database_set_patience(struct database *db, unsigned ms);

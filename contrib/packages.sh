@@ -6,7 +6,7 @@
 packages_build=(
 	autoconf automake gcc libc6-dev make pkg-config
 	libevent-dev libsecp256k1-dev libsodium-dev libsqlite3-dev libjansson-dev libisal-dev nettle-dev
-	libinih-dev libjs-dygraphs uthash-dev
+	libinih-dev libjs-dygraphs uthash-dev libminiupnpc-dev libnatpmp-dev
 )
 # shellcheck disable=SC2034
 packages_demo=(jq)

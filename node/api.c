@@ -191,6 +191,7 @@ json_t *api_status(const struct api *api)
 	json_object_set_new(json, "satellites", json_satellites(api));
 	json_object_set_new(json, "space", store_facts_space(&space));
 	json_object_set_new(json, "paused_until", json_time(pause_until(parts->pause, clock_wall())));
+	json_object_set_new(json, "port_mapping", portmap_json(api->sources.portmap));
 	json_object_set_new(json, "missing", json_string(storage_missing(api->sources.storage)));
 	if (parts->store != NULL)
 		json_object_set_new(json, "damage", store_facts_damage(parts->store));

@@ -11,6 +11,7 @@
 #include "node/checkin.h"
 #include "node/chores.h"
 #include "node/parts.h"
+#include "node/portmap.h"
 #include "node/storage.h"
 
 /* What the daemon does when it is told to. */
@@ -30,6 +31,7 @@ struct api_sources {
 	struct checkin *checkin;
 	struct chores *chores; /* NULL while the store is not there */
 	struct storage *storage;
+	struct portmap *portmap; /* NULL: off */
 	struct api_controls controls;
 	const struct checkin_options *said; /* at check-ins */
 	const struct hostport *listen;	    /* where the piece server listens */

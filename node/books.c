@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "node/recover.h"
 #include "payments/rules.h"
 
 #define TICK_SECONDS 2 /* between two looks at the log */
@@ -285,13 +286,30 @@ void books_set_interval(struct books *books, uint64_t seconds)
 	books->interval = seconds;
 }
 
+/* Before anybody has them open. */
+static enum err recover_both(const char *dir, char why[LEDGER_MESSAGE])
+{
+	static const char *const names[] = {"ledger.db", "papers.db"};
+	enum err err = ERR_OK;
+
+	for (size_t i = 0; err == ERR_OK && i < sizeof(names) / sizeof(names[0]); i++) {
+		err = recover_database(dir, names[i]);
+		if (err != ERR_OK)
+			snprintf(why, LEDGER_MESSAGE, "%s cannot be read: %s", names[i], err_text(err));
+	}
+	return err;
+}
+
 enum err books_open(struct loop *loop, const char *dir, const struct parts *parts, struct books **ret,
 		    char why[LEDGER_MESSAGE])
 {
 	const struct timeval every = {TICK_SECONDS, 0};
 	struct books *books = memory_new(1, sizeof(*books));
 	char *path = file_join(dir, "ledger.db");
-	enum err err = ledger_open(path, &books->ledger, why);
+	enum err err = recover_both(dir, why);
+
+	if (err == ERR_OK)
+		err = ledger_open(path, &books->ledger, why);
 
 	free(path);
 	if (err == ERR_OK)

@@ -4,9 +4,11 @@
 
 #include "common/options.h"
 
+int node_setup(struct options *options);  /* setup.c */
+int node_doctor(struct options *options); /* doctor.c */
 int node_init(struct options *options);
 int node_status(struct options *options); /* status.c */
-int node_pause(struct options *options); /* upkeep_commands.c */
+int node_pause(struct options *options);  /* upkeep_commands.c */
 int node_resize(struct options *options);
 int node_config(struct options *options);
 int node_paths(struct options *options);

@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/memory.h"
+#include "node/recover.h"
 #include "node/store_facts.h"
 
 /* One satellite, and the words that its entry points to. */
@@ -28,6 +30,29 @@ static void look_at_disk(const char *dir, struct finding_figures *ret)
 		ret->inodes_free = st.f_favail;
 	}
 	free(path);
+}
+
+/* The key may have been made readable while the node ran. */
+static const char *look_at_key(const char *dir)
+{
+	char *path = file_join(dir, "key");
+	struct stat st;
+	const char *wrong = NULL;
+
+	if (stat(path, &st) != 0)
+		wrong = "The key's file is gone; the node goes on with the copy in its memory, but could not start "
+			"again";
+	else if ((st.st_mode & 077) != 0)
+		wrong = "The key can be read by others than its owner, so the node would not start again";
+	free(path);
+	return wrong;
+}
+
+static void look_at_port(const struct portmap_state *state, struct finding_figures *ret)
+{
+	ret->mapping_shared = state->phase == PORTMAP_SHARED;
+	if (state->phase == PORTMAP_FAILED)
+		ret->mapping_failed = state->why;
 }
 
 static uint64_t count_held(struct store *store)
@@ -87,6 +112,8 @@ void condition_find(const struct api_sources *sources, struct findings *findings
 	size_t count = trust_list(sources->parts->trust, &satellites);
 	struct told *told = memory_new(count + 1, sizeof(*told));
 	struct finding_satellite *list = memory_new(count + 1, sizeof(*list));
+	struct portmap_state port;
+	char damaged[RECOVER_NAME] = "";
 	struct store_space space;
 	struct finding_figures figures = {
 		.now = clock_wall(),
@@ -101,6 +128,11 @@ void condition_find(const struct api_sources *sources, struct findings *findings
 		.satellite_count = count,
 	};
 
+	figures.key_wrong = look_at_key(sources->dir);
+	if (recover_find_damaged(sources->dir, damaged))
+		figures.damaged_database = damaged;
+	portmap_state(sources->portmap, &port);
+	look_at_port(&port, &figures);
 	for (size_t i = 0; i < count; i++)
 		look_at_satellite(sources, &satellites[i], &told[i], &list[i]);
 	if (store != NULL) {

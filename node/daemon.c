@@ -38,6 +38,8 @@ struct daemon {
 	struct checkin *checkin;
 	struct api *api;
 	struct dashboard *dashboard;
+	struct portmap *portmap; /* NULL: the router is left alone */
+	bool has_external;	 /* --external */
 	struct service_signals *signals;
 	struct event *ticker;
 	/* while the store is there */
@@ -64,10 +66,20 @@ static enum err set_satellites(struct daemon *daemon, const struct live_settings
 	return err;
 }
 
+/* Where the world finds us without --external: at the router's hole, else where we listen. */
+static struct hostport where_mapped(const struct daemon *daemon)
+{
+	struct portmap_state port;
+
+	portmap_state(daemon->portmap, &port);
+	return port.phase == PORTMAP_OPEN ? port.external : daemon->listen;
+}
+
 /* What check-ins say by these settings. */
 static void set_said(struct daemon *daemon, const struct live_settings *live)
 {
-	daemon->said.external = live->has_external ? live->external : daemon->listen;
+	daemon->has_external = live->has_external;
+	daemon->said.external = live->has_external ? live->external : where_mapped(daemon);
 	daemon->said.payee = live->has_payout ? live->payout : *key_address(daemon->key);
 	daemon->said.interval = live->check_in;
 	daemon->said.dir = options_dir(daemon->options);
@@ -174,6 +186,7 @@ static void tell_sources(const struct daemon *daemon, struct api_sources *ret)
 		.checkin = daemon->checkin,
 		.chores = daemon->chores,
 		.storage = daemon->storage,
+		.portmap = daemon->portmap,
 		.controls = {reload, set_pause, (void *)(uintptr_t)daemon},
 		.said = &daemon->said,
 		.listen = &daemon->listen,
@@ -296,6 +309,31 @@ static enum err open_storage(struct daemon *daemon, char *why, size_t room)
 	return err;
 }
 
+static void on_port_mapped(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct hostport at = where_mapped(daemon);
+	char before[HOSTPORT_TEXT], after[HOSTPORT_TEXT];
+
+	hostport_print(&daemon->said.external, before);
+	hostport_print(&at, after);
+	if (daemon->has_external || strcmp(before, after) == 0)
+		return;
+	daemon->said.external = at;
+	checkin_change(daemon->checkin, &daemon->said);
+}
+
+/* A port of this machine alone needs no hole, unless somebody says where the router is. */
+static void map_port(struct daemon *daemon, const struct live_settings *live)
+{
+	const struct portmap_options options = {.port = daemon->listen.port, .router = live->router};
+
+	if (!live->map_port || live->has_external || daemon->listen.port == 0 ||
+	    (live->router[0] == '\0' && endpoint_is_loopback(daemon->listen.host)))
+		return;
+	daemon->portmap = portmap_start(daemon->loop, &options, on_port_mapped, daemon);
+}
+
 static enum err start(struct daemon *daemon, const struct live_settings *live, char *why, size_t room)
 {
 	enum err err;
@@ -310,6 +348,8 @@ static enum err start(struct daemon *daemon, const struct live_settings *live, c
 		return err;
 	set_said(daemon, live);
 	err = open_desk(daemon, why, room);
+	if (err == ERR_OK)
+		map_port(daemon, live);
 	if (err == ERR_OK)
 		err = start_api(daemon, why, room);
 	return err == ERR_OK ? start_dashboard(daemon, why, room) : err;
@@ -429,6 +469,7 @@ static void close_all(struct daemon *daemon)
 		event_free(daemon->ticker);
 	api_free(daemon->api);
 	dashboard_stop(daemon->dashboard);
+	portmap_stop(daemon->portmap);
 	storage_unwatch(daemon->storage);
 	close_desk(daemon);
 	close_door(daemon);

@@ -46,7 +46,7 @@ static const struct row rows[FINDING_CODES] = {
 	[FINDING_DISK_KIND] = {"disk-kind", FINDING_WARNING,
 			       "Use ext4 or XFS on a disk of this machine: memory disks forget, FAT keeps no large "
 			       "files, and network filesystems do not keep what they have promised to sync."},
-	[FINDING_DISK_SYSTEM] = {"disk-system", FINDING_WARNING,
+	[FINDING_DISK_SYSTEM] = {"disk-system", FINDING_NOTE,
 				 "Give the store a disk or partition of its own; a full system disk stops the whole "
 				 "machine."},
 	[FINDING_ROOM_SHORT] = {"room-short", FINDING_WARNING, "Offer what the disk has: granary-node resize SIZE."},
@@ -59,9 +59,11 @@ static const struct row rows[FINDING_CODES] = {
 	[FINDING_KEY_DAMAGED] = {"key-damaged", FINDING_CRITICAL, "Put the key back from your backup."},
 	[FINDING_CONFIG_WRONG] = {"config-wrong", FINDING_CRITICAL,
 				  "Correct config.ini; granary-node config shows what holds."},
-	[FINDING_DATABASE_DAMAGED] = {"database-damaged", FINDING_CRITICAL,
-				      "Restart the node: it puts the damaged file aside and makes the ledger anew from "
-				      "the store; papers come back from a backup or from the satellites."},
+	[FINDING_DATABASE_DAMAGED] =
+		{"database-damaged", FINDING_CRITICAL,
+		 "It is put aside at the node's next start and made anew: orders from the store, "
+		 "papers from the satellites. A copy of yours from before is better: stop the node, "
+		 "put it there. Delete the damaged file to end this."},
 	[FINDING_CLOCK_SKEW] = {"clock-skew", FINDING_CRITICAL,
 				"Set the clock and keep it set: timedatectl set-ntp true. With a wrong clock uploads, "
 				"orders and settlements are refused."},
@@ -215,6 +217,15 @@ int findings_level(const struct findings *findings)
 	return findings->count == 0 ? 0 : (int)rows[findings->list[0].code].severity;
 }
 
+void finding_print(const struct finding *finding, FILE *to)
+{
+	static const char *const heads[] = {"note", "WARNING", "CRITICAL"};
+
+	fprintf(to, "%-9s  %s%s%s%s\n           %s\n", heads[finding_severity(finding->code)], finding->text,
+		finding->subject[0] == '\0' ? "" : " (", finding->subject, finding->subject[0] == '\0' ? "" : ")",
+		finding_remedy(finding->code));
+}
+
 json_t *findings_json(const struct findings *findings)
 {
 	json_t *list = json_array();
@@ -341,6 +352,29 @@ static void judge_satellite(struct findings *to, const struct finding_figures *f
 			     s->unlisted_pieces, option_print_size(s->unlisted_bytes, size), s->otherwise);
 }
 
+/* Only where it matters: somebody cannot dial in. */
+static void judge_port(struct findings *to, const struct finding_figures *f)
+{
+	if (findings_find(to, FINDING_PORT_CLOSED) == NULL)
+		return;
+	if (f->mapping_shared)
+		findings_add(
+			to, FINDING_PORT_SHARED, "",
+			"The router's own address is a private one: the provider shares one among many (CGNAT), or "
+			"there is a second router.");
+	else if (f->mapping_failed != NULL)
+		findings_add(to, FINDING_PORT_MAPPING, "", "The port was not opened: %s.", f->mapping_failed);
+}
+
+static void judge_files(struct findings *to, const struct finding_figures *f)
+{
+	if (f->key_wrong != NULL)
+		findings_add(to, FINDING_KEY_MODE, "", "%s.", f->key_wrong);
+	if (f->damaged_database != NULL)
+		findings_add(to, FINDING_DATABASE_DAMAGED, f->damaged_database,
+			     "A database was damaged and has been made anew; the damaged one is kept.");
+}
+
 void findings_judge(struct findings *findings, const struct finding_figures *figures)
 {
 	char until[24];
@@ -350,6 +384,8 @@ void findings_judge(struct findings *findings, const struct finding_figures *fig
 	judge_orders(findings, figures);
 	for (size_t i = 0; i < figures->satellite_count; i++)
 		judge_satellite(findings, figures, &figures->satellites[i]);
+	judge_port(findings, figures);
+	judge_files(findings, figures);
 	if (figures->paused_until > figures->now) {
 		clock_format(figures->paused_until, until, sizeof(until));
 		findings_add(findings, FINDING_PAUSED, "", "The node takes no new transfers until %s.", until);

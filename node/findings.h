@@ -9,6 +9,7 @@
 #define GRANARY_NODE_FINDINGS_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "common/bytes.h"
 
@@ -88,6 +89,9 @@ const struct finding *findings_find(const struct findings *findings, enum findin
 /* What a monitor is told: 0 nothing or notes, 1 warnings, 2 something critical. */
 int findings_level(const struct findings *findings);
 
+/* Two lines: how bad and what; what to do. */
+void finding_print(const struct finding *finding, FILE *to);
+
 /* [{"code","severity","subject","text","remedy"}]; the caller owns it. */
 json_t *findings_json(const struct findings *findings);
 /* Back from JSON; what makes no sense is left out. */
@@ -126,7 +130,11 @@ struct finding_figures {
 	int orders;    /* enum overdue_level */
 	uint64_t orders_since, orders_until;
 	bool ledger_behind;
-	uint64_t paused_until; /* 0: not paused */
+	uint64_t paused_until;	      /* 0: not paused */
+	bool mapping_shared;	      /* the router has no public address itself */
+	const char *mapping_failed;   /* why no router opens the port; NULL: one does, or none is asked */
+	const char *key_wrong;	      /* what is the matter with the key's file; NULL: nothing */
+	const char *damaged_database; /* one that was put aside; NULL: none */
 	const struct finding_satellite *satellites;
 	size_t satellite_count;
 };

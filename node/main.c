@@ -53,6 +53,41 @@ static const struct option_spec option_table[] = {
 	 .type = OPTION_ADDRESS,
 	 .value = "0x…",
 	 .help = "The address to be paid at, when that is not the node's own."},
+	{.name = "port-mapping",
+	 .type = OPTION_CHOICE,
+	 .choices = "auto|off",
+	 .value = "HOW",
+	 .fallback = "auto",
+	 .help = "Whether the router is asked to open the node's port, by UPnP or NAT-PMP, unless --external is "
+		 "given."},
+	{.name = "router",
+	 .type = OPTION_TEXT,
+	 .max = 200,
+	 .value = "URL",
+	 .help = "The router, when it does not answer a search: http://… of its UPnP description, or "
+		 "natpmp://ADDRESS."},
+	{.name = "alert",
+	 .type = OPTION_TEXT,
+	 .max = 180,
+	 .value = "URL",
+	 .help = "Where alarms are sent: http://… or mailto:NAME@HOST."},
+	{.name = "store-dir",
+	 .flag = "storage",
+	 .type = OPTION_PATH,
+	 .value = "DIR",
+	 .help = "A directory on the disk that is to keep the pieces; without it, in the node's own.",
+	 .command_only = true},
+	{.name = "size",
+	 .type = OPTION_SIZE,
+	 .min = 8 * 1024 * 1024,
+	 .max = INT64_MAX,
+	 .value = "SIZE",
+	 .help = "How much of it is rented out.",
+	 .command_only = true},
+	{.name = "system-disk",
+	 .type = OPTION_FLAG,
+	 .help = "The pieces may stand on the disk that the system itself is on.",
+	 .command_only = true},
 	{.name = "check-in",
 	 .type = OPTION_DURATION,
 	 .min = 1,
@@ -239,6 +274,21 @@ static const struct option_spec option_table[] = {
 };
 
 static const struct command command_table[] = {
+	{"setup", "", "Make a node that its satellites reach, in four questions.",
+	 "Where, how much, who is paid, where alarms go: Enter takes the default, and --yes takes all of them. Looks "
+	 "at disk, "
+	 "clock and port, opens the port on the router where it can, has each satellite dial back, and says where the "
+	 "key "
+	 "is, which must be kept safe, and how to see the dashboard. A second run changes what it is told to, and "
+	 "nothing "
+	 "else. Exit status 1 when something is critically wrong.",
+	 "dir yes store-dir size system-disk alert satellite listen external http payout port-mapping router allocate",
+	 0, 0, node_setup},
+	{"doctor", "", "Look at everything that can be wrong with this node, and say what to do about it.",
+	 "Key, disk and its speed, databases, router, clock, the port as each satellite sees it; of what the running "
+	 "node "
+	 "knows, too. Exit status as of status.",
+	 "dir json http allocate", 0, 0, node_doctor},
 	{"init", "", "Make the node's directory: its key, its store and its configuration.",
 	 "Options given here are written to DIR/config.ini. At least one --satellite is needed.",
 	 "dir " SETTINGS_OPTIONS, 0, 0, node_init},

@@ -8,6 +8,7 @@
 
 #include "common/memory.h"
 #include "common/serving.h"
+#include "node/portmap.h"
 
 #define WORKERS_MOST 64
 
@@ -55,6 +56,9 @@ void settings_read_live(const struct options *options, struct live_settings *ret
 	ret->has_external = option_given(options, "external");
 	if (ret->has_external)
 		ret->external = *option_hostport(options, "external");
+	ret->map_port = strcmp(option_text(options, "port-mapping"), "auto") == 0;
+	if (option_given(options, "router"))
+		snprintf(ret->router, sizeof(ret->router), "%s", option_text(options, "router"));
 	ret->has_payout = option_given(options, "payout");
 	if (ret->has_payout)
 		ret->payout = *option_address(options, "payout");
@@ -70,6 +74,10 @@ enum err settings_check_live(const struct live_settings *live, char *why, size_t
 
 	if (live->has_payout && address_is_zero(&live->payout)) {
 		snprintf(why, room, "payout: what is paid to the zero address is lost");
+		return ERR_USAGE;
+	}
+	if (!portmap_router_ok(live->router)) {
+		snprintf(why, room, "router: \"%.60s\" begins with neither http:// nor natpmp://", live->router);
 		return ERR_USAGE;
 	}
 	for (size_t i = 0; i < live->satellite_count; i++) {

@@ -12,8 +12,9 @@
 #define SETTINGS_MESSAGE 512
 
 /* Names of the options that `init` writes to config.ini and `run` takes. */
-#define SETTINGS_OPTIONS                                                                                      \
-	"satellite allocate listen external http payout check-in settle index scrub workers disk-threads in-flight " \
+#define SETTINGS_OPTIONS                                                                                        \
+	"satellite allocate listen external http payout port-mapping router alert check-in settle index scrub " \
+	"workers disk-threads in-flight "                                                                       \
 	"requests serials web-dir watts kwh-price " SERVING_OPTIONS " log-level"
 
 /* What running the node costs; zeros: nobody said. */
@@ -25,7 +26,7 @@ struct running_cost {
 struct settings {
 	uint64_t allocation; /* bytes */
 	enum store_index index;
-	uint64_t scrub;	     /* seconds in which everything stored is read once; 0: never */
+	uint64_t scrub; /* seconds in which everything stored is read once; 0: never */
 	struct hostport listen;
 	struct hostport http;
 	unsigned workers;
@@ -40,11 +41,13 @@ struct settings {
 /* What can be changed while the node runs. */
 struct live_settings {
 	enum log_level log_level;
-	uint64_t check_in; /* seconds */
-	uint64_t settle;   /* seconds, 0: on demand only */
+	uint64_t check_in;   /* seconds */
+	uint64_t settle;     /* seconds, 0: on demand only */
 	uint64_t allocation; /* bytes */
 	bool has_external;
 	struct hostport external;
+	bool map_port;
+	char router[256];
 	bool has_payout;
 	struct address payout;
 	struct endpoint *satellites; /* settings_free_live */

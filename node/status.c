@@ -95,15 +95,6 @@ static void print_space(const json_t *json)
 		       number_of(damage, "pieces"), number_of(damage, "untold"));
 }
 
-static void print_finding(const struct finding *finding)
-{
-	static const char *const heads[] = {"note", "WARNING", "CRITICAL"};
-
-	printf("%-9s  %s%s%s%s\n           %s\n", heads[finding_severity(finding->code)], finding->text,
-	       finding->subject[0] == '\0' ? "" : " (", finding->subject, finding->subject[0] == '\0' ? "" : ")",
-	       finding_remedy(finding->code));
-}
-
 static void print_status(const json_t *json, const struct findings *findings)
 {
 	const json_t *orders = json_object_get(json, "orders"), *satellite;
@@ -111,6 +102,9 @@ static void print_status(const json_t *json, const struct findings *findings)
 
 	printf("id         %s\naddress    %s\nendpoint   %s\npayout     %s\nversion    %s\n", text_of(json, "id"),
 	       text_of(json, "address"), text_of(json, "endpoint"), text_of(json, "payout"), text_of(json, "version"));
+	if (text_of(json_object_get(json, "port_mapping"), "external")[0] != '\0')
+		printf("router     opened %s by %s\n", text_of(json_object_get(json, "port_mapping"), "external"),
+		       text_of(json_object_get(json, "port_mapping"), "protocol"));
 	print_space(json);
 	printf("orders     %" PRIu64 " unsettled, %" PRIu64 " settled, %" PRIu64 " rejected\n",
 	       number_of(orders, "unsettled"), number_of(orders, "settled"), number_of(orders, "rejected"));
@@ -119,7 +113,7 @@ static void print_status(const json_t *json, const struct findings *findings)
 		print_standing(json_object_get(satellite, "standing"));
 	}
 	for (i = 0; i < findings_count(findings); i++)
-		print_finding(findings_at(findings, i));
+		finding_print(findings_at(findings, i), stdout);
 	if (findings_count(findings) == 0)
 		puts("all well");
 }

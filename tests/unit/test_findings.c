@@ -128,6 +128,11 @@ static void test_clock(void **state)
 static void test_satellites(void **state)
 {
 	(void)state;
+	figures.mapping_shared = true; /* of no interest while all reach us */
+	figures.mapping_failed = "no router answers";
+	test_well(NULL);
+	figures.mapping_shared = false;
+	figures.mapping_failed = NULL;
 	satellite.reachable = false;
 	satellite.reason = "connection refused";
 	expect(FINDING_PORT_CLOSED, "connection refused");
@@ -145,6 +150,39 @@ static void test_satellites(void **state)
 	satellite.unlisted_bytes = 5000;
 	satellite.otherwise = 1;
 	expect(FINDING_HOLDINGS_DIFFER, "3 pieces (5.00 KB), and 1 otherwise");
+}
+
+/* A closed port, and why perhaps. */
+static void expect_with_closed_port(enum finding_code code)
+{
+	struct findings *list = findings_new();
+
+	findings_judge(list, &figures);
+	assert_int_equal(findings_count(list), 2);
+	assert_non_null(findings_find(list, FINDING_PORT_CLOSED));
+	assert_non_null(findings_find(list, code));
+	findings_free(list);
+}
+
+static void test_router(void **state)
+{
+	(void)state;
+	satellite.reachable = false;
+	figures.mapping_failed = "no router answers";
+	expect_with_closed_port(FINDING_PORT_MAPPING);
+	figures.mapping_failed = NULL;
+	figures.mapping_shared = true;
+	expect_with_closed_port(FINDING_PORT_SHARED);
+}
+
+static void test_files(void **state)
+{
+	(void)state;
+	figures.key_wrong = "it is readable";
+	expect(FINDING_KEY_MODE, "it is readable.");
+	figures.key_wrong = NULL;
+	figures.damaged_database = "ledger.db.damaged-1";
+	expect(FINDING_DATABASE_DAMAGED, "made anew");
 }
 
 static void test_orders(void **state)
@@ -213,6 +251,8 @@ int main(void)
 		cmocka_unit_test_setup(test_disk, set_up),
 		cmocka_unit_test_setup(test_clock, set_up),
 		cmocka_unit_test_setup(test_satellites, set_up),
+		cmocka_unit_test_setup(test_router, set_up),
+		cmocka_unit_test_setup(test_files, set_up),
 		cmocka_unit_test_setup(test_orders, set_up),
 		cmocka_unit_test(test_order_and_json),
 		cmocka_unit_test(test_table),
