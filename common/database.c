@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 #include <uthash.h>
@@ -377,6 +379,39 @@ enum err database_check(const char *path, char why[DATABASE_MESSAGE])
 	}
 	sqlite3_close(handle);
 	return err;
+}
+
+static int copy_into(sqlite3 *handle, const char *to)
+{
+	sqlite3_stmt *statement = NULL;
+	int result = sqlite3_prepare_v2(handle, "VACUUM INTO ?1", -1, &statement, NULL);
+
+	if (result == SQLITE_OK)
+		result = sqlite3_bind_text(statement, 1, to, -1, SQLITE_STATIC);
+	if (result == SQLITE_OK)
+		result = sqlite3_step(statement);
+	sqlite3_finalize(statement);
+	return result == SQLITE_DONE ? SQLITE_OK : result;
+}
+
+enum err database_copy(const char *from, const char *to, char why[DATABASE_MESSAGE])
+{
+	sqlite3 *handle = NULL;
+	int result = sqlite3_open_v2(from, &handle, SQLITE_OPEN_READWRITE, NULL);
+
+	if (result == SQLITE_OK) {
+		sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
+		result = copy_into(handle, to);
+	}
+	if (result != SQLITE_OK) {
+		snprintf(why, DATABASE_MESSAGE, "%s", handle == NULL ? sqlite3_errstr(result) : sqlite3_errmsg(handle));
+		unlink(to);
+	} else if (chmod(to, 0600) != 0) {
+		result = SQLITE_IOERR;
+		snprintf(why, DATABASE_MESSAGE, "its rights cannot be set");
+	}
+	sqlite3_close(handle);
+	return err_of(result);
 }
 
 void database_close(struct database *db)

@@ -31,6 +31,9 @@ enum err database_open(const char *path, const struct migration *migrations, siz
 /* Whether a database that may be open elsewhere is whole; reads all of it and changes nothing. ERR_CORRUPT, ERR_IO,
  * with a sentence in `why`, ERR_BUSY. */
 enum err database_check(const char *path, char why[DATABASE_MESSAGE]) WARN_UNUSED;
+/* A copy of one that may be open elsewhere, as it stands at one moment, into a new file. ERR_CORRUPT, ERR_FULL, ERR_IO
+ * and its kind, with a sentence in `why`; then there is no copy. */
+enum err database_copy(const char *from, const char *to, char why[DATABASE_MESSAGE]) WARN_UNUSED;
 void database_close(struct database *db);
 /* Wait so long, in milliseconds, for another writer in each try; 10,000 unless said otherwise. */
 void database_set_patience(struct database *db, unsigned ms);

@@ -17,6 +17,8 @@ int node_settle(struct options *options);
 int node_earnings(struct options *options); /* earnings_command.c */
 int node_dispute_export(struct options *options);
 int node_exit(struct options *options); /* exit_command.c */
+int node_payouts(struct options *options); /* payouts_command.c */
+int node_backup(struct options *options);  /* backup_command.c */
 int node_price(struct options *options);
 
 #endif

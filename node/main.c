@@ -210,6 +210,13 @@ static const struct option_spec option_table[] = {
 	 .value = "YYYY-MM",
 	 .help = "The UTC month.",
 	 .command_only = true},
+	{.name = "year",
+	 .type = OPTION_INT,
+	 .min = 1970,
+	 .max = 9998,
+	 .value = "YYYY",
+	 .help = "The UTC year.",
+	 .command_only = true},
 	{.name = "ask-storage",
 	 .flag = "storage",
 	 .type = OPTION_AMOUNT,
@@ -370,6 +377,16 @@ static const struct command command_table[] = {
 	 dashboard_logins},
 	{"dashboard forget", "[NAME]", "Forget a token; without a name, log all browsers out.", NULL, "dir", 0, 1,
 	 dashboard_forget},
+	{"payouts", "", "Tell what this node was paid, and what was claimed of it.",
+	 "By the statements that satellites signed and the transactions that claim sent; with --year, of one year, as "
+	 "for a tax "
+	 "office. Needs no running node.",
+	 "dir json csv year satellite", 0, 0, node_payouts},
+	{"backup", "DIR", "Copy the key, the configuration and the books to a new directory.",
+	 "All but the pieces, each file as it stands at one moment, also while the node runs. To restore, copy the "
+	 "files "
+	 "into the directory of a node that does not run. Two nodes with one key destroy each other's good name.",
+	 "dir", 1, 1, node_backup},
 	{"dispute export", "FILE",
 	 "Write what proves this node's work, and what satellites signed about it, to a file.",
 	 "For whoever is to judge between the node and a satellite: allocations, orders, settlements and verdicts, "

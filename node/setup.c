@@ -392,7 +392,7 @@ static void print_end(const struct setup *setup)
 {
 	printf("\nThe node's key is %s/key. It is the node's identity, and its purse unless another address is\n"
 	       "paid: who has it has the node. Copy it to another place now:\n"
-	       "  granary-node backup --dir %s FILE\n",
+	       "  granary-node backup --dir %s PLACE\n",
 	       setup->dir, setup->dir);
 }
 

@@ -87,6 +87,15 @@ def test_own_books_agree_with_the_statement(network, books):
     assert rows[0] == "period,satellite,day,action,quantity,price,amount,statement"
     assert all(row.count(",") == 7 for row in rows)
 
+    for node in network.nodes:
+        [statement] = node.json("payouts", "--year", period[:4])["statements"]
+        assert statement["period"] == period and statement["payee"] == node.address
+        assert amount(statement["earned"]) == paid[node.address]["earned"]
+        assert amount(statement["paid"]) == paid[node.address]["paid"]
+        assert node.json("payouts", "--year", str(int(period[:4]) - 1))["statements"] == []
+        [_, row] = node.command("payouts", "--csv").splitlines()
+        assert row.split(",")[:2] == ["statement", period] and row.count(",") == 9
+
     # A month later, with what was held back and rolled over from the first.
     second = books.end_month()
     close(books, second)

@@ -113,3 +113,40 @@ def test_paths_and_config(net, tmp_path):
     assert config["satellite"]["values"] == [net.satellite.endpoint]
     lines = [line.split() for line in node.command("config").splitlines()]
     assert ["allocate", "file", "2GB"] in lines and ["payout", "default", "(none)"] in lines
+
+
+def test_backup_and_restore(net, tmp_path):
+    """Taken while the node runs; another directory with its files and its pieces is the same node."""
+    node, data, copy = net.nodes[0], os.urandom(100_000), tmp_path / "copy"
+    net.access.put(data, "granary://bucket/one")
+    wait_until("the order is noted", lambda: node.json("status")["orders"]["unsettled"] == 1)
+    out = node.command("backup", copy)
+    assert "To restore" in out and not (tmp_path / "copy.part").exists()
+    assert copy.stat().st_mode & 0o777 == 0o700
+    names = {p.name for p in copy.iterdir()}
+    assert {"key", "config.ini", "ledger.db", "papers.db", "domains.json", "store.id"} <= names
+    assert all(p.stat().st_mode & 0o077 == 0 for p in copy.iterdir())
+    assert refused(node, "backup", copy)[0] == 1
+    with pytest.raises(CommandFailed) as failure:
+        run("granary-node", "backup", "--dir", tmp_path / "nobody", tmp_path / "x")
+    assert "there is no node" in failure.value.err and not (tmp_path / "x").exists()
+    # A damaged ledger is not copied in silence, and leaves nothing half done.
+    node.stop()
+    whole = (node.dir / "ledger.db").read_bytes()
+    (node.dir / "ledger.db").write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+    assert "ledger.db" in refused(node, "backup", tmp_path / "bad")[1]
+    assert not list(tmp_path.glob("bad*"))
+    (node.dir / "store").rename(copy / "store")
+    node.dir = copy
+    node.start()
+    net.wait_online(1)
+    assert net.access.get("granary://bucket/one") == data
+    wait_until("the download is noted, too", lambda: node.json("status")["orders"]["unsettled"] == 2)
+
+
+def test_payouts_before_any(net):
+    node = net.nodes[0]
+    assert node.json("payouts") == {"statements": [], "claims": []}
+    assert "Nothing" in node.command("payouts", "--year", "2026")
+    assert node.command("payouts", "--csv").count("\n") == 1
+    assert refused(node, "payouts", "--year", "26")[0] == 2
