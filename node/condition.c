@@ -72,7 +72,6 @@ static void look_at_store(struct store *store, const struct store_space *space, 
 	ret->read_only = space->read_only;
 	ret->read_only_reason = space->reason;
 	ret->allocation = space->allocation;
-	ret->available = space->available;
 	ret->used = store_facts_used(space) + space->reserved + space->free;
 	ret->damaged = damage.pieces;
 	ret->gone_files = damage.gone_files;

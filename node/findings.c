@@ -13,6 +13,8 @@
 #include "common/options.h"
 #include "node/overdue.h"
 
+#define FILES_ABOUT 500 /* that an allocation is divided into, or more */
+
 struct row {
 	const char *name;
 	enum finding_severity severity;
@@ -289,8 +291,8 @@ static void judge_store(struct findings *to, const struct finding_figures *f)
 		return;
 	option_print_size(f->disk_free, free_text);
 	option_print_size(f->allocation, size);
-	/* Full is what stops the node before its owner meant it to: the disk, not the allocation. */
-	if (f->available == 0 && !f->read_only && f->used < f->allocation - f->allocation / 20)
+	/* Full is what stops the node before its owner meant it to: no room for even one more file of the store. */
+	if (f->used < f->allocation && f->disk_free < f->allocation / FILES_ABOUT)
 		findings_add(to, FINDING_DISK_FULL, "",
 			     "The disk has %s left, so the node takes no more pieces before its %s are used up.",
 			     free_text, size);

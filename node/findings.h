@@ -118,8 +118,7 @@ struct finding_figures {
 	bool read_only;
 	const char *read_only_reason;
 	uint64_t allocation;
-	uint64_t available; /* for new pieces */
-	uint64_t used;
+	uint64_t used;	     /* by the store's files */
 	uint64_t disk_free;  /* bytes */
 	uint64_t disk_total; /* 0: not known */
 	uint64_t inodes_free;

@@ -84,6 +84,15 @@ bool portmap_router_ok(const char *router)
 	return router[0] == '\0';
 }
 
+/* What routers say of themselves is hearsay: only an address that could be one is believed. */
+static bool is_address(const char *host)
+{
+	unsigned char raw[16];
+
+	return strcmp(host, "0.0.0.0") != 0 && strcmp(host, "::") != 0 &&
+	       (inet_pton(AF_INET, host, raw) == 1 || inet_pton(AF_INET6, host, raw) == 1);
+}
+
 /* In the pool. */
 static void work_open(void *arg)
 {
@@ -96,8 +105,12 @@ static void work_open(void *arg)
 		if (router[0] != '\0' && strncmp(router, protocols[i]->scheme, len) != 0)
 			continue;
 		if (protocols[i]->open(router[0] == '\0' ? "" : router + len, attempt->port, LEASE, &attempt->lease,
-				       attempt->why) == ERR_OK)
+				       attempt->why) != ERR_OK)
+			continue;
+		if (is_address(attempt->lease.external.host))
 			attempt->protocol = protocols[i];
+		else
+			snprintf(attempt->why, sizeof(attempt->why), "the router does not know its own address");
 	}
 }
 

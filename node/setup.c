@@ -343,6 +343,23 @@ static enum err change(struct setup *setup, const char *name, const char *text)
 	return err;
 }
 
+/* "own" in the place of another address is the key's. */
+static enum err change_payout(struct setup *setup)
+{
+	char own[KEY_ADDRESS_TEXT];
+	struct key *key = NULL;
+	enum err err;
+
+	if (strcmp(setup->payout, "own") != 0)
+		return change(setup, "payout", setup->payout);
+	err = service_key(setup->dir, &key, setup->why, sizeof(setup->why));
+	if (err != ERR_OK)
+		return err;
+	address_to_text(key_address(key), own);
+	key_free(key);
+	return change(setup, "payout", own);
+}
+
 /* Everything that was given or answered, into config.ini. */
 static enum err save(struct setup *setup)
 {
@@ -362,9 +379,9 @@ static enum err save(struct setup *setup)
 	key_free(key);
 	if (err == ERR_OK)
 		err = change(setup, "allocate", setup->size);
-	if (err == ERR_OK && strcmp(setup->payout, "own") != 0)
-		err = change(setup, "payout", setup->payout);
-	if (err == ERR_OK && strcmp(setup->alerts, "none") != 0)
+	if (err == ERR_OK && (strcmp(setup->payout, "own") != 0 || option_given(setup->options, "payout")))
+		err = change_payout(setup);
+	if (err == ERR_OK && (strcmp(setup->alerts, "none") != 0 || option_given(setup->options, "alert")))
 		err = change(setup, "alert", setup->alerts);
 	if (err == ERR_OK && setup->satellite[0] != '\0')
 		err = change(setup, "satellite", setup->satellite);

@@ -251,3 +251,88 @@ def test_damaged_databases(net):
     for name in kept:
         (node.dir / name).unlink()
     assert codes(node.json("status")) == []
+
+
+def mount(*words):
+    return subprocess.run(["mount", *map(str, words)], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A small disk in memory, mounted at disk.at from disk.device, for whoever may mount."""
+    class Disk:
+        device, at = tmp_path / "device", tmp_path / "mounted"
+
+        def mount(self):
+            assert mount("--bind", self.device, self.at)
+
+        def unmount(self):
+            subprocess.run(["umount", "-l", str(self.at)], check=True)
+
+        def remount(self, how):
+            assert mount("-o", f"remount,{how}", self.device)
+
+    for directory in (Disk.device, Disk.at):
+        directory.mkdir()
+    if not mount("-t", "tmpfs", "-o", "size=96m,mode=700", "none", Disk.device):
+        pytest.skip("may not mount")
+    Disk().mount()
+    yield Disk()
+    for directory in (Disk.at, Disk.device):
+        subprocess.run(["umount", "-l", str(directory)], capture_output=True, check=False)
+
+
+def test_disk_unmounted_read_only_and_full(net, disk):
+    """What befalls disks: each is told within a minute, and no audit fails for it."""
+    net.expect_errors("storage_lost", "storage_missing")
+    node = new_node(net)
+    out, err, status = first_run(node, "--yes", "--storage", disk.at, "--size", "90MB", *serving(node))
+    assert (err, status) == ("", 0) and "tmpfs" in out
+    node.start()
+    net.wait_online(1)
+    client, data = net.client(), os.urandom(1_000_000)
+    client.run("mb", "granary://bucket")
+    client.put(data, "granary://bucket/one")
+
+    def told(code, words):
+        wait_until(code, lambda: any(f["code"] == code and words in f["text"]
+                                     for f in node.json("status")["findings"]), 60)
+
+    def well():
+        wait_until("all is well", lambda: codes(node.json("status")) == [], 60)
+        net.wait_online(1)
+        assert client.get("granary://bucket/one") == data
+
+    # A plug is pulled, and put back.
+    disk.unmount()
+    told("storage-missing", "unmounted")
+    disk.mount()
+    well()
+    # It is not there at the start, …
+    node.stop()
+    disk.unmount()
+    node.start()
+    told("storage-missing", "mounted")
+    disk.mount()
+    well()
+    # … or cannot be written.
+    node.stop()
+    disk.remount("ro")
+    node.start()
+    told("storage-missing", "read-only")
+    disk.remount("rw")
+    well()
+    # Somebody else fills it.
+    with open(disk.device / "filler", "wb") as filler, pytest.raises(OSError):
+        while True:
+            filler.write(bytes(1 << 20))
+            filler.flush()
+    told("disk-full", "takes no more pieces")
+    with pytest.raises(CommandFailed):
+        client.put(os.urandom(40_000_000), "granary://bucket/two")
+    assert client.get("granary://bucket/one") == data
+    (disk.device / "filler").unlink()
+    well()
+    [audit] = net.satellite.json("audit", "--node", node.id, "--every-piece")["nodes"]
+    assert audit["passed"] > 0 and audit["failed"] == 0
+    assert net.satellite.tally()[node.id]["audits_failed"] == 0

@@ -28,7 +28,6 @@ static int set_up(void **state)
 		.missing = "",
 		.allocation = 500 * GB,
 		.used = 100 * GB,
-		.available = 400 * GB,
 		.disk_total = 1000 * GB,
 		.disk_free = 800 * GB,
 		.inodes_total = 1000000,
@@ -79,7 +78,6 @@ static void test_store(void **state)
 	(void)state;
 	figures.read_only = true;
 	figures.read_only_reason = "a sync failed";
-	figures.available = 0;
 	expect(FINDING_STORE_READ_ONLY, "a sync failed");
 	set_up(NULL);
 	figures.damaged = 7;
@@ -96,8 +94,7 @@ static void test_store(void **state)
 static void test_disk(void **state)
 {
 	(void)state;
-	figures.available = 0;
-	figures.disk_free = 0;
+	figures.disk_free = GB - 1;
 	expect(FINDING_DISK_FULL, "500 GB");
 	figures.used = figures.allocation; /* as its owner meant it */
 	figures.disk_free = 500 * GB;
