@@ -14,6 +14,8 @@
 #include "satellite/reputations.h"
 #include "satellite/standings.h"
 
+#define LOOK_SECONDS 60
+
 /* An exit as it stands. */
 struct leaving {
 	struct address node;
@@ -390,17 +392,59 @@ static enum err conclude(struct desk *desk, const struct address *node)
 	return err;
 }
 
-enum err exits_conclude(struct desk *desk, bool *ret_more)
+static enum err note_looked(struct database *db, void *arg)
 {
-	struct query *q = database_query(desk->db, "SELECT node FROM exits WHERE ended = 0 UNION SELECT r.node FROM "
-						   "reputations r LEFT JOIN exits e ON e.node = r.node WHERE r.state = "
-						   "6 AND e.node IS NULL");
-	struct address *nodes = NULL;
-	size_t count = 0, room = 0;
-	bool row;
+	const uint64_t *due = arg;
+	struct query *q = database_query(db, "INSERT INTO walks (name, after, due) VALUES ('exits', $nothing, $due) ON "
+					     "CONFLICT (name) DO UPDATE SET due = excluded.due");
+
+	query_bytes(q, "nothing", bytes_of("", 0));
+	query_int(q, "due", *due);
+	return query_run(q);
+}
+
+/* Counting the pieces of all that leave takes a while, so it is done now and then. */
+static enum err is_time(struct database *db, uint64_t now, bool *ret)
+{
+	struct query *q = database_query(db, "SELECT 1 FROM walks WHERE name = 'exits' AND due > $now");
+	uint64_t due = now + LOOK_SECONDS;
 	enum err err;
 
+	query_int(q, "now", now);
+	err = query_one(q);
+	query_reset(q);
+	*ret = err == ERR_NOT_FOUND;
+	if (err == ERR_NOT_FOUND)
+		err = database_transaction(db, note_looked, &due);
+	return err;
+}
+
+/* At all times: those that have no piece left, that failed with enough to fail, or that an operator sent away. */
+static struct query *find_open(const struct desk *desk, bool all)
+{
+	struct query *q = database_query(
+		desk->db, "SELECT e.node FROM exits e WHERE e.ended = 0 AND ($all = 1 OR e.failed > (e.pieces * "
+			  "$percent + 99) / 100 OR NOT EXISTS (SELECT 1 FROM pieces p WHERE p.node = e.node AND p.lost "
+			  "= 0)) UNION SELECT r.node FROM reputations r LEFT JOIN exits e ON e.node = r.node WHERE "
+			  "r.state = 6 AND e.node IS NULL");
+
+	query_int(q, "all", all);
+	query_int(q, "percent", desk->settings->exit_failures);
+	return q;
+}
+
+enum err exits_conclude(struct desk *desk, bool *ret_more)
+{
+	struct address *nodes = NULL;
+	size_t count = 0, room = 0;
+	struct query *q;
+	bool row, all;
+	enum err err = is_time(desk->db, clock_wall(), &all);
+
 	*ret_more = false;
+	if (err != ERR_OK)
+		return err;
+	q = find_open(desk, all);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		nodes = memory_grow(nodes, &room, count + 1, sizeof(*nodes));
 		err = query_get_exact(q, 0, nodes[count++].b, sizeof(nodes[0].b));

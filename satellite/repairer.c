@@ -24,6 +24,7 @@
 
 #define PAUSE_MS 1000
 #define LOOK_MS 100
+#define IDLE_SECONDS 60	 /* until a segment that there is nothing to do about is looked at again */
 #define AWAY_SECONDS 600 /* until a leaving node that is away is looked for again */
 
 struct repair {
@@ -295,7 +296,7 @@ static enum err leave(struct database *db, void *arg)
 		err = repairs_judge(db, &repair->health, now);
 	if (err == ERR_OK && repair->plan.waits)
 		return repairs_postpone(db, &repair->segment, now + AWAY_SECONDS, "a leaving node is away");
-	return err == ERR_OK ? repairs_postpone(db, &repair->segment, now, "") : err;
+	return err == ERR_OK ? repairs_postpone(db, &repair->segment, now + IDLE_SECONDS, "") : err;
 }
 
 static enum err look(struct database *db, void *arg)

@@ -3,9 +3,11 @@
 import json
 import os
 import sqlite3
+import subprocess
+from pathlib import Path
 
 import pytest
-from network import Network, run, wait_until
+from network import Network, Satellite, run, wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -122,3 +124,79 @@ def test_a_node_leaves(network):
     for url, data in files.items():
         assert client.get(url) == data
     assert two_words(network, "ledger", "check")["wrong"] == []
+
+
+class Repairer(Satellite):
+    """One more process of the same satellite, that does nothing but repair."""
+
+    def __init__(self, network, number):
+        self.network, self.name, self.number = network, f"repairer{number}", number
+        self.dir, self.process, self.options = network.satellite.dir, None, ["--roles", "repair"]
+
+    def log(self):
+        path = Path(self.network.dir) / f"{self.name}.log"
+        return path.read_text() if path.exists() else ""
+
+    def start(self):
+        log = open(Path(self.network.dir) / f"{self.name}.log", "ab")
+        self.process = subprocess.Popen(
+            [self.program, "run", "--dir", str(self.dir), *self.options], stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, env={**os.environ, **self.network.env})
+        log.close()
+        wait_until(f"{self.name} starts", lambda: "event=started" in self.log())
+
+
+@pytest.fixture
+def shared_work(tmp_path):
+    """A satellite whose own process does not repair; two others do, with two threads each."""
+    net = Network(tmp_path, nodes=0, redundancy="4/7/8/10",
+                  options=("--online", "20s", "--repair-offline", "60s", "--repair-threads", "2"), start=False)
+    net.satellite.stop()
+    net.satellite.options = ["--roles", "api,audit,upkeep"]
+    net.satellite.start()
+    for _ in range(13):
+        net.add_node(options=("--check-in", "10s"))
+    net.wait_online(13)
+    repairers = [Repairer(net, i) for i in range(2)]
+    yield net, repairers
+    for repairer in repairers:
+        if repairer.process is not None:
+            repairer.stop()
+        assert " error " not in repairer.log()
+    net.close()
+
+
+def test_repairers_share_the_work(shared_work):
+    """Each segment is repaired once, whoever does it."""
+    network, repairers = shared_work
+    client, files = store(network, 16)
+    for node in network.nodes[:4]:
+        node.kill()
+    age(network, 9)
+    for repairer in repairers:
+        repairer.start()
+    assert_full_health(network, 16, network.nodes[4:])
+    repaired = [line.split("segment=")[1].split()[0] for repairer in repairers
+                for line in repairer.log().splitlines() if "event=repaired" in line]
+    assert len(repaired) == len(set(repaired)) == network.satellite.json("repairs")["done"]["segments"]
+    for url, data in files.items():
+        assert client.get(url) == data
+    assert two_words(network, "ledger", "check")["wrong"] == []
+
+
+def test_blocked_until_nodes_return(network):
+    """Too few pieces can be had: the segments are kept, shown, and repaired when there are enough again."""
+    client, files = store(network, 4)
+    assert_full_health(network, 4, network.nodes)
+    for node in network.nodes[:11]:
+        node.kill()
+    age(network, 2)
+    wait_until("all are blocked", lambda: network.satellite.json("repairs")["queue"]["blocked"] == 4)
+    rows = network.satellite.json("repairs")["segments"]
+    assert {row["verdict"] for row in rows} == {"blocked"} and all(row["retrievable"] < 4 for row in rows)
+    for node in network.nodes[:11]:
+        node.start()
+    network.wait_online(13)
+    assert_full_health(network, 4, network.nodes)
+    for url, data in files.items():
+        assert client.get(url) == data
