@@ -45,26 +45,29 @@ enum err deleter_expire(struct desk *desk)
 	return err == ERR_OK && any ? database_transaction(desk->db, expire, &expiry) : err;
 }
 
+/* What has expired earns nothing since, however late we hear of it: its nodes need not have kept it. */
 static enum err take_apart(struct database *db, void *arg)
 {
-	struct bytes32 version;
-	bool was_visible, left;
+	struct removed_object object;
+	uint64_t ends = clock_wall();
+	bool left;
 	enum err err;
 
 	(void)arg;
-	err = objects_next_removed(db, &version, &was_visible);
+	err = objects_next_removed(db, &object);
+	if (err == ERR_OK && object.expires > 0 && object.expires < ends)
+		ends = object.expires;
 	if (err == ERR_OK)
-		err = segments_take_apart(db, &version, was_visible, clock_wall(), SEGMENTS_AT_ONCE, &left);
+		err = segments_take_apart(db, &object.version, object.was_visible, ends, SEGMENTS_AT_ONCE, &left);
 	if (err == ERR_OK && !left)
-		err = objects_forget(db, &version);
+		err = objects_forget(db, &object.version);
 	return err;
 }
 
 enum err deleter_take_apart(struct desk *desk)
 {
-	struct bytes32 version;
-	bool was_visible;
-	enum err err = objects_next_removed(desk->db, &version, &was_visible);
+	struct removed_object object;
+	enum err err = objects_next_removed(desk->db, &object);
 
 	return err == ERR_OK ? database_transaction(desk->db, take_apart, NULL) : err;
 }

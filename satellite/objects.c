@@ -364,7 +364,7 @@ enum err objects_drop_bucket(struct work *work, struct bytes bucket, bool *ret_e
 enum err objects_expire(struct database *db, uint64_t now, uint64_t idle_since)
 {
 	struct query *q =
-		database_query(db, "UPDATE objects SET state = 3, removed = $now WHERE state = 2 AND expires > 0 AND "
+		database_query(db, "UPDATE objects SET state = 3, removed = expires WHERE state = 2 AND expires > 0 AND "
 				   "expires <= $now");
 	enum err err;
 
@@ -395,16 +395,18 @@ enum err objects_any_expired(struct database *db, uint64_t now, uint64_t idle_si
 	return ERR_OK;
 }
 
-enum err objects_next_removed(struct database *db, struct bytes32 *ret_version, bool *ret_was_visible)
+enum err objects_next_removed(struct database *db, struct removed_object *ret)
 {
-	struct query *q = database_query(db, "SELECT version, committed FROM objects WHERE state = 3 "
+	struct query *q = database_query(db, "SELECT version, committed, expires FROM objects WHERE state = 3 "
 					     "ORDER BY version LIMIT 1");
 	enum err err = query_one(q);
 
 	if (err == ERR_OK)
-		err = query_get_exact(q, 0, ret_version->b, sizeof(ret_version->b));
-	if (err == ERR_OK)
-		*ret_was_visible = query_get_int(q, 1) != 0;
+		err = query_get_exact(q, 0, ret->version.b, sizeof(ret->version.b));
+	if (err == ERR_OK) {
+		ret->was_visible = query_get_int(q, 1) != 0;
+		ret->expires = query_get_int(q, 2);
+	}
 	query_reset(q);
 	return err;
 }

@@ -46,7 +46,12 @@ enum err objects_expire(struct database *db, uint64_t now, uint64_t idle_since) 
 /* Whether there are any of these. */
 enum err objects_any_expired(struct database *db, uint64_t now, uint64_t idle_since, bool *ret) WARN_UNUSED;
 /* Some removed object that is still there. ERR_NOT_FOUND when there is none. */
-enum err objects_next_removed(struct database *db, struct bytes32 *ret_version, bool *ret_was_visible) WARN_UNUSED;
+struct removed_object {
+	struct bytes32 version;
+	bool was_visible;
+	uint64_t expires; /* 0: never */
+};
+enum err objects_next_removed(struct database *db, struct removed_object *ret) WARN_UNUSED;
 /* Forget a removed object that has no segments left. Inside a transaction. */
 enum err objects_forget(struct database *db, const struct bytes32 *version) WARN_UNUSED;
 

@@ -330,29 +330,29 @@ enum err segments_drop_begun(struct database *db, const struct bytes32 *version)
 	return err;
 }
 
-static enum err end_pieces(struct database *db, const struct bytes32 *segment, bool was_visible, uint64_t now)
+static enum err end_pieces(struct database *db, const struct bytes32 *segment, bool was_visible, uint64_t at)
 {
 	struct query *q = database_query(db, "INSERT INTO deletions (node, piece, ends, due, again, tries) "
-					     "SELECT node, piece, $now, $now, 0, 0 FROM pieces "
+					     "SELECT node, piece, $at, $at, 0, 0 FROM pieces "
 					     "WHERE segment = $segment");
 	enum err err;
 
 	query_bytes32(q, "segment", segment);
-	query_int(q, "now", now);
+	query_int(q, "at", at);
 	err = query_run(q);
 	if (err == ERR_OK && was_visible)
-		err = storage_end_segment(db, segment, now);
+		err = storage_end_segment(db, segment, at);
 	if (err != ERR_OK || !was_visible)
 		return err;
 	q = database_query(db, "INSERT INTO ended (node, piece, size, stored, ended) SELECT node, piece, size, stored, "
-			       "CASE WHEN lost > 0 THEN lost WHEN stored > $now THEN stored ELSE $now END FROM pieces "
+			       "CASE WHEN lost > 0 THEN lost WHEN stored > $at THEN stored ELSE $at END FROM pieces "
 			       "WHERE segment = $segment");
 	query_bytes32(q, "segment", segment);
-	query_int(q, "now", now);
+	query_int(q, "at", at);
 	return query_run(q);
 }
 
-enum err segments_take_apart(struct database *db, const struct bytes32 *version, bool was_visible, uint64_t now,
+enum err segments_take_apart(struct database *db, const struct bytes32 *version, bool was_visible, uint64_t at,
 			     uint32_t limit, bool *ret_left)
 {
 	struct bytes32 ids[BATCH];
@@ -362,7 +362,7 @@ enum err segments_take_apart(struct database *db, const struct bytes32 *version,
 	assert(limit <= BATCH);
 	err = list_segments(db, version, false, limit, ids, &count);
 	for (uint32_t i = 0; i < count && err == ERR_OK; i++) {
-		err = end_pieces(db, &ids[i], was_visible, now);
+		err = end_pieces(db, &ids[i], was_visible, at);
 		if (err == ERR_OK)
 			err = delete_segment(db, &ids[i]);
 	}

@@ -97,9 +97,9 @@ enum err segments_sum(struct database *db, const struct bytes32 *version, struct
 
 /* Drop attempts at segments of an object that never were committed. */
 enum err segments_drop_begun(struct database *db, const struct bytes32 *version) WARN_UNUSED;
-/* Take apart at most `limit` segments of a removed object: pieces are queued for deletion as of `now`, and what those
+/* Take apart at most `limit` segments of a removed object: pieces are queued for deletion as of `at`, and what those
  * of an object that was visible have earned is kept. *ret_left: there are more. */
-enum err segments_take_apart(struct database *db, const struct bytes32 *version, bool was_visible, uint64_t now,
+enum err segments_take_apart(struct database *db, const struct bytes32 *version, bool was_visible, uint64_t at,
 			     uint32_t limit, bool *ret_left) WARN_UNUSED;
 
 #endif

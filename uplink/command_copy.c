@@ -147,7 +147,11 @@ static int copy(struct client *client, const struct location *from, const struct
 		const struct object_range *range)
 {
 	bool recursive = option_flag(client->options, "recursive");
+	uint64_t expires;
+	int status = copy_expires(client, &expires);
 
+	if (status != 0)
+		return status;
 	if (to->remote && recursive)
 		return copy_tree_up(client, from->path, *to);
 	if (to->remote)

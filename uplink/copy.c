@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/memory.h"
+#include "uplink/expiry.h"
 #include "uplink/stream.h"
 
 struct upload {
@@ -79,6 +80,18 @@ static enum err put(struct client *client, int fd, struct object_name *name, str
 	return err;
 }
 
+int copy_expires(const struct client *client, uint64_t *ret)
+{
+	const char *text = option_text(client->options, "expires");
+	enum err err = text == NULL ? ERR_OK : expiry_parse(text, clock_wall(), ret);
+
+	if (err == ERR_FORMAT)
+		return client_usage("--expires %s: not an age as 12h or 30d, nor a UTC date as 2027-01-31", text);
+	if (err != ERR_OK)
+		return client_usage("--expires %s: not between a minute and a hundred years from now", text);
+	return 0;
+}
+
 int copy_up(struct client *client, const char *file, const struct location *to)
 {
 	bool pipe = strcmp(file, "-") == 0;
@@ -88,6 +101,9 @@ int copy_up(struct client *client, const char *file, const struct location *to)
 	struct stat st;
 	int fd = STDIN_FILENO, status = 0;
 
+	status = copy_expires(client, &request.expires);
+	if (status != 0)
+		return status;
 	if (object_name_make(client->access, to->bucket, to->path, &name, &why) != ERR_OK)
 		return client_usage("%s%s/%s: %s", LOCATION_SCHEME, to->bucket, to->path, why);
 	if (!pipe)
@@ -101,8 +117,6 @@ int copy_up(struct client *client, const char *file, const struct location *to)
 		close(fd);
 		return client_usage("%s: a directory; copy all that is in it with --recursive", file);
 	}
-	if (option_given(client->options, "expires"))
-		request.expires = clock_wall() + option_int(client->options, "expires");
 	if (S_ISREG(st.st_mode))
 		request.modified = (uint64_t)st.st_mtime;
 	if (put(client, fd, &name, request, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0) != ERR_OK)

@@ -216,6 +216,33 @@ static void test_expiry(void **state)
 	assert_int_equal(get(office, "a", &object), REFUSAL_NOT_FOUND);
 }
 
+/* A satellite that was down when objects expired pays, and charges, for nothing later. */
+static void test_expired_late(void **state)
+{
+	struct office *office = *state;
+	struct office_piece pieces[OFFICE_PIECES];
+	uint64_t now = clock_wall(), expires = now + 1000;
+	struct bytes32 version = office_begin_object(office, "films", office_path_of("a"), expires), segment;
+	uint32_t count;
+
+	segment = office_begin_segment(office, &version, 0, pieces, &count);
+	assert_int_equal(pieces[0].allocation.pieceExpires, expires);
+	assert_int_equal(office_commit_segment(office, &segment, 1000, pieces, 4, now), REFUSAL_NONE);
+	assert_int_equal(office_commit_object(office, &version, 1, 1000), REFUSAL_NONE);
+	office_set_clock(office, now + 3 * 86400);
+	assert_int_equal(deleter_expire(office->desk), ERR_OK);
+	assert_int_equal(office_number(office, "SELECT removed FROM objects"), expires);
+	while (deleter_take_apart(office->desk) == ERR_OK)
+		;
+	assert_int_equal(office_number(office, "SELECT COUNT(*) FROM ended"), 4);
+	assert_int_equal(office_number(office, "SELECT MIN(ended) FROM ended"), expires);
+	assert_int_equal(office_number(office, "SELECT MAX(ended) FROM ended"), expires);
+	assert_int_equal(office_number(office, "SELECT MIN(ends) FROM deletions WHERE again = 0"), expires);
+	assert_int_equal(office_number(office, "SELECT SUM(ended) - SUM(begun) FROM storage"), 0);
+	assert_int_equal(office_number(office, "SELECT MAX(hour) FROM client_storage"), expires / 3600);
+	office_set_clock(office, now);
+}
+
 static void test_abort(void **state)
 {
 	struct office *office = *state;
@@ -655,6 +682,7 @@ int main(void)
 		TEST(test_visible_when_committed),
 		TEST(test_replacing),
 		TEST(test_expiry),
+		TEST(test_expired_late),
 		TEST(test_abort),
 		TEST(test_upload_allocations),
 		TEST(test_excluded_nodes),
