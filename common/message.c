@@ -55,6 +55,7 @@ static const struct field item_object_list[] = {
 	FIELD_MAX(item_object, folder, FIELD_U8, 1),
 	FIELD(item_object, plain_size, FIELD_U64),
 	FIELD(item_object, created, FIELD_U64),
+	FIELD(item_object, expires, FIELD_U64),
 	FIELD_MAX(item_object, metadata, FIELD_BLOB, MESSAGE_SIGNED_MAX),
 };
 static const struct field item_notice_list[] = {

@@ -533,6 +533,7 @@ struct item_object {
 	uint8_t folder;
 	uint64_t plain_size;
 	uint64_t created;
+	uint64_t expires; /* 0: never */
 	struct bytes metadata;
 };
 

@@ -100,7 +100,7 @@ static void start(struct walk *walk, struct work *work)
 static struct query *ask(struct walk *walk)
 {
 	struct query *q = database_query(
-		walk->work->desk->db, "SELECT path, plain_size, committed, metadata FROM objects WHERE state = 2 AND "
+		walk->work->desk->db, "SELECT path, plain_size, committed, metadata, expires FROM objects WHERE state = 2 AND "
 				      "owner = $owner AND bucket = $bucket AND path >= $at AND (expires = 0 OR "
 				      "expires > $now) ORDER BY path");
 
@@ -132,6 +132,7 @@ static void add_item(struct walk *walk, struct query *q, struct bytes child, boo
 		item.plain_size = query_get_int(q, 1);
 		item.created = query_get_int(q, 2);
 		item.metadata = query_get_bytes(q, 3);
+		item.expires = query_get_int(q, 4);
 	}
 	reply_list_add(&walk->list, &item);
 	memcpy(walk->last_path, child.data, child.len);

@@ -37,16 +37,17 @@ static void print_listing_json(const struct printing *printing, const struct lis
 			json_array_append_new(list, json_pack("{s:s, s:I}", "bucket", entry->name, "created",
 							      (json_int_t)entry->created));
 		else
-			json_array_append_new(list, json_pack("{s:s, s:b, s:I, s:I}", "path", entry->name, "folder",
-							      entry->folder, "size", (json_int_t)entry->size, "created",
-							      (json_int_t)entry->created));
+			json_array_append_new(list, json_pack("{s:s, s:b, s:I, s:I, s:I}", "path", entry->name,
+							      "folder", entry->folder, "size", (json_int_t)entry->size,
+							      "created", (json_int_t)entry->created, "expires",
+							      (json_int_t)entry->expires));
 	}
 	print_json(json_pack("{s:o}", printing->buckets ? "buckets" : "objects", list));
 }
 
 static void print_entry(const struct printing *printing, const struct listing_entry *entry)
 {
-	char size[16], time[32];
+	char size[16], time[32], until[32];
 
 	option_print_size(entry->size, size);
 	client_print_time(entry->created, time);
@@ -54,6 +55,8 @@ static void print_entry(const struct printing *printing, const struct listing_en
 		printf("%s  %s%s\n", time, LOCATION_SCHEME, entry->name);
 	else if (entry->folder)
 		printf("%16s  %8s  %s\n", "", "", entry->name);
+	else if (entry->expires > 0)
+		printf("%s  %8s  %s  (until %s)\n", time, size, entry->name, client_print_time(entry->expires, until));
 	else
 		printf("%s  %8s  %s\n", time, size, entry->name);
 }
@@ -88,8 +91,10 @@ static void on_listed_facts(void *arg, const struct object_facts *facts, enum er
 	if (facts != NULL) {
 		struct listing listing = {.entries = &entry, .count = 1};
 
-		entry = (struct listing_entry){
-			.name = (char *)(uintptr_t)printing->path, .size = facts->size, .created = facts->created};
+		entry = (struct listing_entry){.name = (char *)(uintptr_t)printing->path,
+					       .size = facts->size,
+					       .created = facts->created,
+					       .expires = facts->expires};
 		if (option_flag(printing->client->options, "json"))
 			print_listing_json(printing, &listing);
 		else

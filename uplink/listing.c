@@ -122,6 +122,7 @@ static bool take_object(struct lister *lister, const struct item_object *item)
 	entry->folder = item->folder != 0;
 	entry->size = item->plain_size;
 	entry->created = item->created;
+	entry->expires = item->expires;
 	return true;
 }
 

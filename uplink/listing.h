@@ -13,6 +13,7 @@ struct listing_entry {
 	bool folder;
 	uint64_t size;	  /* bytes */
 	uint64_t created; /* Unix seconds */
+	uint64_t expires; /* the same; 0: never */
 };
 
 struct listing {

@@ -4,6 +4,7 @@ owner sees of them and can do."""
 import hashlib
 import json
 import os
+import sqlite3
 import struct
 import time
 
@@ -148,3 +149,65 @@ def test_goes_when_wished_again_a_day_later(net):
     net.days = 5
     net.set_ahead(5 * DAY + 60)
     assert collect(net, [], hashes=16)["moved_pieces"] == len(pieces)
+
+
+def deletions(net):
+    with sqlite3.connect(net.satellite.dir / "satellite.db") as db:
+        return db.execute("SELECT COUNT(*) FROM deletions").fetchone()[0]
+
+
+def test_the_satellite_collects(net):
+    """A satellite that forgot to tell of two deletions, as after an old copy of its database was put back."""
+    node = net.nodes[0]
+    [line] = net.satellite.json("collect", "--all")["nodes"]
+    assert (line["outcome"], line["wanted"], line["pieces"], line["moved_pieces"]) == ("done", PIECES, PIECES, 0)
+    node.stop()
+    for i in (0, 1):
+        net.access.run("rm", f"granary://bucket/{i}")
+    wait_until("both are to be deleted", lambda: deletions(net) == 2)
+    # What the node is still to be told of is no garbage; one that is away is tried again.
+    [failed] = net.satellite.json("collect", "--node", node.id, accept=(1,))["nodes"]
+    assert failed["outcome"] == "failed" and failed["why"]
+    net.satellite.stop()
+    with sqlite3.connect(net.satellite.dir / "satellite.db") as db:
+        db.execute("DELETE FROM deletions")
+    db.close()
+    net.satellite.start()
+    node.start()
+    net.wait_online(1)
+
+    def collected():
+        [line] = net.satellite.json("collect", "--node", node.id)["nodes"]
+        assert line["outcome"] == "done" and line["wanted"] == PIECES - 2
+        return space(net)["trashed"] == 2  # one in 128 is kept by chance
+
+    wait_until("the garbage is in the trash", collected)
+    for i in range(2, PIECES):
+        assert len(net.access.get(f"granary://bucket/{i}")) == 10_000
+    [line] = net.satellite.json("collections")["nodes"]
+    assert line["id"] == node.id and line["outcome"] == "done" and line["due"] > line["ended"]
+    # The operator thinks better of it.
+    [line] = net.satellite.json("restore", "--all", "--within", "1h")["nodes"]
+    assert line["moved_pieces"] == 2 and space(net)["trashed"] == 0
+    with pytest.raises(CommandFailed) as failure:
+        net.satellite.command("collect")
+    assert failure.value.status == 2 and "--all" in failure.value.err
+
+
+def test_the_satellite_is_held(net):
+    """It lost its memory of all; it says so, and repeats itself a day later."""
+    node = net.nodes[0]
+    net.satellite.stop()
+    with sqlite3.connect(net.satellite.dir / "satellite.db") as db:
+        db.execute("DELETE FROM pieces")
+    db.close()
+    net.satellite.start()
+    [line] = net.satellite.json("collect", "--all")["nodes"]
+    assert line["outcome"] == "held" and line["moved_pieces"] == 0 and line["held_since"] > 0
+    [line] = net.satellite.json("collections")["nodes"]
+    assert line["held_since"] + DAY < line["due"] < line["held_since"] + DAY + 3600
+    assert "event=collection_held" in node.log() and space(net)["trashed"] == 0
+    net.days = 5
+    net.set_ahead(5 * DAY + 600)
+    node.restart()  # which checks in
+    wait_until("the running satellite repeats it", lambda: space(net)["trashed"] == PIECES, 60)

@@ -153,6 +153,14 @@ def test_expired_object_is_gone(client, shared_network):
     client.run("cp", "--expires", "2h", "-", "granary://copies/short", stdin=b"not for long" * 1000)
     facts = json.loads(client.run("stat", "--json", "granary://copies/short"))
     assert facts["expires"] - facts["created"] in range(7195, 7206)
+    client.run("cp", "--expires", "2099-12-31T12:30", "-", "granary://copies/long", stdin=b"for long")
+    listed = {o["path"]: o["expires"] for o in json.loads(client.run("ls", "--json", "granary://copies"))["objects"]}
+    assert listed["long"] == 4102403400 and listed["short"] == facts["expires"]
+    assert "(until 2099-12-31 12:30)" in client.run("ls", "granary://copies")
+    for wrong in ("2099-13-01", "soon", "2001-01-01", "5s"):
+        with pytest.raises(CommandFailed) as failure:
+            client.run("cp", "--expires", wrong, "-", "granary://copies/never", stdin=b"x")
+        assert failure.value.status == 2 and wrong in failure.value.err
 
 
 def granary(client, *words):

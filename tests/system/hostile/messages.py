@@ -16,7 +16,7 @@ ITEMS = {
     "allocation": "number:u16 root:bytes32 endpoint:text allocation:blob",
     "receipt": "number:u16 receipt:blob",
     "transfer": "allocation:blob outcome:u8 bytes:u64 ms:u32",
-    "object": "path:blob folder:u8 plain_size:u64 created:u64 metadata:blob",
+    "object": "path:blob folder:u8 plain_size:u64 created:u64 expires:u64 metadata:blob",
 }
 
 MESSAGES = {
