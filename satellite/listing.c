@@ -99,10 +99,11 @@ static void start(struct walk *walk, struct work *work)
 
 static struct query *ask(struct walk *walk)
 {
-	struct query *q = database_query(
-		walk->work->desk->db, "SELECT path, plain_size, committed, metadata, expires FROM objects WHERE state = 2 AND "
-				      "owner = $owner AND bucket = $bucket AND path >= $at AND (expires = 0 OR "
-				      "expires > $now) ORDER BY path");
+	struct query *q =
+		database_query(walk->work->desk->db,
+			       "SELECT path, plain_size, committed, metadata, expires FROM objects WHERE state = 2 AND "
+			       "owner = $owner AND bucket = $bucket AND path >= $at AND (expires = 0 OR "
+			       "expires > $now) ORDER BY path");
 
 	query_bytes(q, "owner", bytes_of(walk->work->caller->address.b, 20));
 	query_text(q, "bucket", walk->bucket);

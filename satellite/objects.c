@@ -364,8 +364,8 @@ enum err objects_drop_bucket(struct work *work, struct bytes bucket, bool *ret_e
 enum err objects_expire(struct database *db, uint64_t now, uint64_t idle_since)
 {
 	struct query *q =
-		database_query(db, "UPDATE objects SET state = 3, removed = expires WHERE state = 2 AND expires > 0 AND "
-				   "expires <= $now");
+		database_query(db, "UPDATE objects SET state = 3, removed = expires WHERE state = 2 AND expires > 0 "
+				   "AND expires <= $now");
 	enum err err;
 
 	query_int(q, "now", now);

@@ -31,9 +31,16 @@ static void test_said(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const nonsense[] = {"",	     "x",	      "2023-13-01",	  "2023-02-30",
-					       "2023-11-15T", "2023-11-15 12:00", "2023-11-15T12:30:61", "2023-11-15+01:00",
-					       "tomorrow",   "-1d"};
+	static const char *const nonsense[] = {"",
+					       "x",
+					       "2023-13-01",
+					       "2023-02-30",
+					       "2023-11-15T",
+					       "2023-11-15 12:00",
+					       "2023-11-15T12:30:61",
+					       "2023-11-15+01:00",
+					       "tomorrow",
+					       "-1d"};
 	static const char *const out_of_range[] = {"59s", "2023-11-14", "2023-11-14T22:14", "2200-01-01", "40000d"};
 	uint64_t got = 7;
 
