@@ -347,6 +347,7 @@ static void test_whole_size(void **state)
 		run_whole(plan, 0, 0);
 	if (plan.segments < simulate_defaults.segments)
 		return;
+	plan.seed = 1;
 	plan.outage = SIMULATE_CERTAIN / 10;
 	run_whole(plan, 0, 0);
 	plan.redundancy.repair = 35;
