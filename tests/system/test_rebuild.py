@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from network import Network, Satellite, run, wait_until
+from network import Network, Satellite, is_sanitized, run, wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -200,3 +200,45 @@ def test_blocked_until_nodes_return(network):
     assert_full_health(network, 4, network.nodes)
     for url, data in files.items():
         assert client.get(url) == data
+
+
+def peak_of(daemon):
+    """The most memory that a daemon ever had resident, bytes."""
+    for line in Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+def test_memory_is_bounded(network):
+    """A repair holds a few stripes, whatever it repairs: here twelve full segments of 8 MiB, two at a time."""
+    client = network.client()
+    client.run("mb", "granary://films")
+    data = os.urandom(12 * 8 * MIB - 5 * MIB)
+    client.put(data, "granary://films/large")
+    assert_full_health(network, 12, network.nodes)
+    before = peak_of(network.satellite)
+    for node in network.nodes[:4]:
+        node.kill()
+    age(network, 9)
+    assert_full_health(network, 12, network.nodes[4:])
+    if not is_sanitized():
+        assert peak_of(network.satellite) - before < 32 * MIB
+    assert client.get("granary://films/large") == data
+
+
+def test_an_exit_that_fails(tmp_path):
+    """It says that it leaves, and sends nothing: what it held is made from others, and it is disqualified."""
+    net = Network(tmp_path, nodes=13, redundancy="4/7/8/10", options=("--exit-age", "0s"))
+    client, files = store(net, 4)
+    node = max(net.nodes, key=lambda n: leave(net, n)["pieces"])
+    node.kill()
+    assert leave(net, node, "--yes")["state"] == "leaving"
+    failed = wait_until("the exit fails", lambda: (s := leave(net, node))["state"] != "leaving" and s, 60)
+    assert failed["state"] == "failed" and failed["receipt"] == ""
+    assert failed["failed"] > failed["failed_max"] and "could not be moved" in failed["why"]
+    assert net.satellite.json("exits")["exits"][0]["state"] == "failed"
+    assert_full_health(net, 4, [n for n in net.nodes if n is not node])
+    for url, data in files.items():
+        assert client.get(url) == data
+    net.close()
