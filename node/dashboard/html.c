@@ -76,15 +76,15 @@ void html_time(FILE *to, uint64_t seconds)
 
 const char *html_money(const char *amount, char out[HTML_TEXT])
 {
-	size_t len;
+	const char *point;
+	size_t whole;
 
 	snprintf(out, HTML_TEXT, "%s", amount);
-	len = strlen(out);
-	if (strchr(out, '.') == NULL)
-		return out;
-	/* Two decimals stay, so that columns are easy to read. */
-	while (len > 3 && out[len - 1] == '0' && out[len - 3] != '.')
-		out[--len] = '\0';
+	point = strchr(out, '.');
+	whole = point == NULL ? 0 : (size_t)(point - out);
+	/* Sums of less than a hundredth keep all decimals, so that columns stay in line. */
+	if (point != NULL && strlen(point) > 3 && strspn(point + 3, "0") == strlen(point + 3))
+		out[whole + 3] = '\0';
 	return out;
 }
 

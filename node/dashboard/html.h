@@ -23,7 +23,7 @@ void html_put_list(FILE *to, const char *template, ...) __attribute__((sentinel)
 void html_size(FILE *to, uint64_t bytes);
 /* "2026-01-31 12:00" in UTC, with a machine's form beside it for the page to show in local time; "never" for 0. */
 void html_time(FILE *to, uint64_t seconds);
-/* "12.5" of "12.50000000". Returns out. */
+/* "12.50" of "12.50000000"; all decimals when it is no whole number of hundredths. Returns out. */
 const char *html_money(const char *amount, char out[HTML_TEXT]);
 /* "1,234,567". Returns out. */
 const char *html_number(uint64_t number, char out[HTML_TEXT]);

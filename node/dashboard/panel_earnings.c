@@ -5,9 +5,11 @@
  * GET /api/v1/money is the report of `granary-node earnings --json` with that added.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/options.h"
 #include "node/dashboard/chart.h"
 #include "node/dashboard/html.h"
@@ -157,15 +159,35 @@ static void put_forecasts(FILE *to, const json_t *forecasts)
 static void put_state(FILE *to, const json_t *month)
 {
 	if (json_yes(month, "agrees"))
-		fputs("<td class=\"good\">statement agrees", to);
+		fputs("<td class=\"good\">agrees", to);
 	else if (json_yes(month, "statement"))
-		fputs("<td class=\"bad\">statement differs", to);
+		fputs("<td class=\"bad\">differs", to);
 	else
-		fputs(json_yes(month, "over") ? "<td>no statement yet" : "<td>under way, an estimate", to);
+		fputs(json_yes(month, "over") ? "<td>none yet" : "<td>an estimate", to);
+}
+
+static int by_period(const void *a, const void *b)
+{
+	const json_t *one = *(const json_t *const *)a, *other = *(const json_t *const *)b;
+	int order = strcmp(json_text(other, "period"), json_text(one, "period"));
+
+	return order != 0 ? order : strcmp(json_text(one, "satellite"), json_text(other, "satellite"));
+}
+
+/* The newest first, whatever the satellite. The caller frees it. */
+static const json_t **sort_months(const json_t *months)
+{
+	size_t count = json_array_size(months);
+	const json_t **sorted = memory_new(count + 1, sizeof(json_t *));
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = json_array_get(months, i);
+	qsort(sorted, count, sizeof(json_t *), by_period);
+	return sorted;
 }
 
 /* Month × satellite × action; the newest first. */
-static void put_matrix(FILE *to, const json_t *months)
+static void put_matrix(FILE *to, const json_t **months)
 {
 	fputs("<h2>Months</h2><div class=\"wide\"><table class=\"months\"><thead><tr><th>Month<th>Satellite"
 	      "<th class=\"n\">storage<th class=\"n\">download<th class=\"n\">audit<th class=\"n\">repair"
@@ -173,8 +195,8 @@ static void put_matrix(FILE *to, const json_t *months)
 	      "class=\"n\">payable<th>Statement"
 	      "<tbody>",
 	      to);
-	for (size_t i = json_array_size(months); i-- > 0;) {
-		const json_t *month = json_array_get(months, i), *own = json_object_get(month, "own");
+	for (size_t i = 0; months[i] != NULL; i++) {
+		const json_t *month = months[i], *own = json_object_get(month, "own");
 		const char *period = json_text(month, "period");
 		char text[AMOUNT_TEXT];
 
@@ -366,24 +388,39 @@ static void put_claims(FILE *to, const json_t *claims)
 	fputs("</table></div>", to);
 }
 
+/* A link for each UTC year of which there is anything, the latest first. */
+static void put_years(FILE *to, const json_t **months)
+{
+	char year[8], before[8] = "";
+
+	fputs("<p class=\"links\">Tax years:", to);
+	for (size_t i = 0; months[i] != NULL; i++) {
+		snprintf(year, sizeof(year), "%.4s", json_text(months[i], "period"));
+		if (strcmp(year, before) != 0)
+			html_put(to,
+				 " $ <a href=\"/api/v1/export?year=$\">CSV</a> "
+				 "<a href=\"/api/v1/export?year=$&amp;format=json\">JSON</a>",
+				 year, year, year);
+		snprintf(before, sizeof(before), "%s", year);
+	}
+	fputs("</p>", to);
+}
+
 static void render(FILE *to, const json_t *facts, const struct panel_query *query)
 {
-	const json_t *months = json_object_get(facts, "months");
-	char year[16];
+	const json_t *months = json_object_get(facts, "months"), **sorted;
 
-	snprintf(year, sizeof(year), "%u", month_period(query->now) / 100);
 	fputs("<h1>Earnings</h1>", to);
 	if (query->period[0] != '\0') {
 		put_month(to, months, query->period);
 		return;
 	}
+	sorted = sort_months(months);
 	put_stages(to, json_object_get(facts, "stages"));
 	put_forecasts(to, json_object_get(facts, "forecast"));
-	put_matrix(to, months);
-	html_put(to,
-		 "<p class=\"links\">Tax year $: <a href=\"/api/v1/export?year=$\">CSV</a> · "
-		 "<a href=\"/api/v1/export?year=$&amp;format=json\">JSON</a></p>",
-		 year, year, year);
+	put_matrix(to, sorted);
+	put_years(to, sorted);
+	free(sorted);
 	put_held(to, json_object_get(facts, "held"));
 	put_claims(to, json_object_get(facts, "claims"));
 	put_net(to, json_object_get(facts, "net"));

@@ -55,6 +55,8 @@ static void test_figures(void **state)
 	assert_string_equal(html_money("12.00000000", out), "12.00");
 	assert_string_equal(html_money("0.00000034", out), "0.00000034");
 	assert_string_equal(html_money("-3.10000000", out), "-3.10");
+	assert_string_equal(html_money("0.00000340", out), "0.00000340");
+	assert_string_equal(html_money("1.00000010", out), "1.00000010");
 	assert_string_equal(html_money("7", out), "7");
 	assert_string_equal(html_money("", out), "");
 	assert_string_equal(html_percent(1, 1, out), "100 %");
