@@ -67,7 +67,7 @@ bool recover_find_damaged(const char *dir, char ret_name[RECOVER_NAME])
 		found = strstr(entry->d_name, ".db" MARK) != NULL && len < RECOVER_NAME &&
 			strcmp(entry->d_name + len - 4, "-wal") != 0 && strcmp(entry->d_name + len - 4, "-shm") != 0;
 		if (found)
-			snprintf(ret_name, RECOVER_NAME, "%s", entry->d_name);
+			memcpy(ret_name, entry->d_name, len + 1);
 	}
 	if (list != NULL)
 		closedir(list);
