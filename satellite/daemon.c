@@ -17,8 +17,9 @@
 #include "satellite/server.h"
 #include "satellite/usages.h"
 
-#define TELLERS 4		       /* threads that tell nodes what to delete */
-#define PATROLS_MAX (5 + TELLERS + 64 + 64) /* single ones, tellers, and the most auditors and repairers */
+#define TELLERS 4    /* threads that tell nodes what to delete */
+#define COLLECTORS 3 /* … and what is wanted: one that does not answer holds up nobody */
+#define PATROLS_MAX (4 + TELLERS + COLLECTORS + 64 + 64) /* single ones, these, the most auditors and repairers */
 
 struct daemon {
 	struct options *options;
@@ -107,7 +108,7 @@ static enum err start_patrols(struct daemon *daemon, char *why, size_t room)
 		{"deleter", deleter_walk, ROLE_UPKEEP, 1},
 		{"teller", deleter_tell, ROLE_UPKEEP, TELLERS},
 		{"days", usages_walk, ROLE_UPKEEP, 1},
-		{"collector", collector_walk, ROLE_UPKEEP, 1},
+		{"collector", collector_walk, ROLE_UPKEEP, COLLECTORS},
 		{"presence", presence_walk, ROLE_AUDIT, 1},
 		{"checker", checker_walk, ROLE_REPAIR, 1},
 		{"repairer", repairer_walk, ROLE_REPAIR, daemon->settings.repair_threads},

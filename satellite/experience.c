@@ -7,8 +7,9 @@
 #define ONE 1000	  /* transfer */
 #define PATIENCE_MS 20	  /* that make no difference to anybody */
 #define TIMED_LEAST 4	  /* transfers, for a middle that says something */
-#define PACE_LEAST 250	  /* four times as fast as the middle, … */
-#define PACE_MOST 4000	  /* … and as slow */
+#define PACE_LEAST 500	  /* twice as fast as the middle, … */
+#define PACE_MOST 2000	  /* … and as slow */
+#define PACE_USUAL 10	  /* transfers at the typical pace that every node is taken to have had besides */
 #define SUM_MOST 1000000u /* transfers: far more than fade in a day */
 
 unsigned experience_jury(const struct address *client)
@@ -61,10 +62,10 @@ void experience_weigh(struct experience_seen *seen, size_t count)
 		one->succeeded = one->outcome == TRANSFER_DONE;
 		one->failed = one->outcome == TRANSFER_FAILED && failed * 2 <= count;
 		/* How long a failure took says nothing; one that was given up early is not slow for that. */
-		one->pace = one->outcome == TRANSFER_DONE ||
-					    (one->outcome == TRANSFER_SLOW && pace > EXPERIENCE_TYPICAL)
-				    ? pace
-				    : 0;
+		one->pace =
+			one->outcome == TRANSFER_DONE || (one->outcome == TRANSFER_SLOW && pace > EXPERIENCE_TYPICAL)
+				? pace
+				: 0;
 	}
 }
 
@@ -123,6 +124,7 @@ struct select_record experience_record(const struct experience *all)
 	return (struct select_record){
 		.succeeded = (all->succeeded + ONE / 2) / ONE,
 		.failed = (all->failed + ONE / 2) / ONE,
-		.ms = all->timed < ONE ? 0 : (uint32_t)(all->pace / all->timed),
+		.ms = (uint32_t)((all->pace + (uint64_t)PACE_USUAL * ONE * EXPERIENCE_TYPICAL) /
+				 (all->timed + PACE_USUAL * ONE)),
 	};
 }

@@ -11,6 +11,7 @@
 #include "common/random.h"
 #include "payments/serial.h"
 #include "payments/settlement.h"
+#include "satellite/roster.h"
 #include "satellite/settle.h"
 #include "tests/bench/bench.h"
 #include "tests/kit/office.h"
@@ -81,6 +82,58 @@ static void bench_segments(struct bench *b, double signs, double verifies)
 	bench_result("segments_begun", SEGMENTS / begun, "1/s", signs / TOTAL, BENCH_MORE_IS_BETTER);
 	bench_result("segments_committed", SEGMENTS / committed, "1/s", verifies / SUCCESS, BENCH_MORE_IS_BETTER);
 	free(pieces);
+}
+
+/* Nodes of no one, each on a network of its own; a tenth of them new, all seen by clients. */
+static void add_many_nodes(struct office *office)
+{
+	office_execute(office, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) "
+			       "INSERT INTO nodes (address, id, endpoint, claimed, network, version, allocated, used, "
+			       "available, payee, registered, checked_in, dialled, reachable) SELECT randomblob(20), "
+			       "randomblob(33), '192.0.2.1:7887', '192.0.2.1:7887', i || '.0.0.0/24', '', 0, "
+			       "0, 1 << 40, x'', 0, 1 << 40, 0, 1 FROM n");
+	office_execute(office, "INSERT INTO reputations (node, state, since, reason, model, notices, due, loss_period, "
+			       "loss_pieces) SELECT address, CASE random() % 10 WHEN 0 THEN 2 ELSE 1 END, 0, '', x'', "
+			       "0, 0, 0, 0 FROM nodes WHERE registered = 0");
+	office_execute(office, "INSERT INTO experiences (node, jury, at, succeeded, failed, timed, pace) SELECT "
+			       "address, column1, 0, 1000, 1000, 1000, 1000000 FROM nodes, (VALUES (0), (1), (2), (3)) "
+			       "WHERE registered = 0");
+}
+
+struct choice {
+	struct select_set *set;
+	struct select_rules rules;
+	struct random_stream random;
+};
+
+static void choose_once(void *arg)
+{
+	struct choice *choice = arg;
+	uint32_t got[TOTAL];
+
+	select_begin(choice->set);
+	if (select_nodes(choice->set, &choice->rules, &choice->random, got) != TOTAL)
+		abort();
+}
+
+/* Choosing the nodes of a segment among many, and reading these anew, which a worker does once a second. */
+static void bench_selection(struct bench *b)
+{
+	struct office *office = &b->office;
+	struct choice choice = {
+		.rules = {.want = TOTAL, .distinct_networks = true, .cheaper = 50, .better = 30, .new_nodes = 5}};
+	double start;
+
+	add_many_nodes(office);
+	office->settings.prefer_cheaper = 50;
+	office->settings.prefer_better = 30;
+	start = bench_now();
+	if (roster_refresh(office->desk, true) != ERR_OK)
+		abort();
+	bench_result("roster_refresh_10000", (bench_now() - start) * 1000, "ms", 0, BENCH_NO_SHARE);
+	choice.set = roster_set(office->desk->roster);
+	random_stream_init(&choice.random, bytes_of_text("bench"));
+	bench_result("selections_of_10000", bench_rate(1, choose_once, &choice), "1/s", 0, BENCH_NO_SHARE);
 }
 
 /* An order as it comes from the wire. */
@@ -243,6 +296,7 @@ int main(void)
 	verifies = bench_rate(1, verify_once, b);
 	bench_segments(b, signs, verifies);
 	bench_settlement(b);
+	bench_selection(b);
 	office_close(&b->office);
 	free(b);
 	return 0;
