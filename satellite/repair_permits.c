@@ -57,6 +57,8 @@ static uint32_t choose(struct desk *desk, const struct segment_health *health, u
 		.room = health->piece_size + desk->settings->node_reserve,
 		.distinct_networks = !desk->settings->test_network,
 		.cheaper = desk->settings->prefer_cheaper,
+		.better = desk->settings->prefer_better,
+		.new_nodes = desk->settings->new_nodes,
 	};
 	struct select_set *set = roster_set(desk->roster);
 	struct random_stream random;
