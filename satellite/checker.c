@@ -15,7 +15,8 @@
 
 #define BATCH 100
 #define PAUSE_MS 1000
-#define LEASE_SECONDS 120
+#define WORK "checker"
+#define LEASE_SECONDS 20 /* short, for it also holds up the next process after a restart; renewed at half of it */
 #define WALK_SECONDS (6 * 3600) /* from one walk over all segments to the next */
 
 /* Segments to judge. */
@@ -357,18 +358,27 @@ enum err checker_step(struct desk *desk, bool *ret_more)
 	return err;
 }
 
+static enum err claim(const struct round *round, bool *ret_ours)
+{
+	uint64_t now = clock_wall();
+	enum err err = lease_holds(round->desk->db, &round->holder, WORK, now + LEASE_SECONDS / 2, ret_ours);
+
+	if (err != ERR_OK || *ret_ours)
+		return err;
+	return lease_take(round->desk->db, &round->holder, WORK, now, LEASE_SECONDS, ret_ours);
+}
+
 unsigned checker_walk(struct round *round)
 {
 	struct desk *desk = round->desk;
-	bool ours = false, more = true;
+	bool ours = true, more = true;
 	char quoted[300];
 	enum err err = ERR_OK;
 
-	while (err == ERR_OK && more && !patrol_is_stopping(round)) {
-		err = lease_take(desk->db, &round->holder, "checker", clock_wall(), LEASE_SECONDS, &ours);
-		if (err != ERR_OK || !ours)
-			break;
-		err = checker_step(desk, &more);
+	while (err == ERR_OK && ours && more && !patrol_is_stopping(round)) {
+		err = claim(round, &ours);
+		if (err == ERR_OK && ours)
+			err = checker_step(desk, &more);
 	}
 	if (err != ERR_OK)
 		log_event(LOG_ERROR, "checker_failed", "error=%s database=%s", err_name(err),

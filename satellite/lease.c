@@ -53,3 +53,19 @@ enum err lease_give_back(struct database *db, const struct lease_holder *holder,
 
 	return database_transaction(db, give_back, &c);
 }
+
+enum err lease_holds(struct database *db, const struct lease_holder *holder, const char *work, uint64_t until,
+		     bool *ret)
+{
+	struct query *q = database_query(db, "SELECT 1 FROM leases WHERE name = $name AND holder = $holder AND until > "
+					     "$until");
+	enum err err;
+
+	query_text(q, "name", work);
+	query_bytes(q, "holder", bytes_of(holder->name, LEASE_HOLDER));
+	query_int(q, "until", until);
+	err = query_one(q);
+	query_reset(q);
+	*ret = err == ERR_OK;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}

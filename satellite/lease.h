@@ -17,6 +17,9 @@ struct lease_holder {
 /* Claim `work` until now + seconds. False when another holder has it. Claiming again what is held prolongs it. */
 enum err lease_take(struct database *db, const struct lease_holder *holder, const char *work, uint64_t now,
 		    uint64_t seconds, bool *ret_taken) WARN_UNUSED;
+/* Whether it is held by this one beyond `until`; nothing is written. */
+enum err lease_holds(struct database *db, const struct lease_holder *holder, const char *work, uint64_t until,
+		     bool *ret) WARN_UNUSED;
 /* Give it back before its time; fine when it is not held. */
 enum err lease_give_back(struct database *db, const struct lease_holder *holder, const char *work) WARN_UNUSED;
 

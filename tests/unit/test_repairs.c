@@ -221,6 +221,27 @@ static void test_claims(void **state)
 	assert_true(bytes32_equal(&first, &third));
 }
 
+/* Whoever checks knows when to renew its claim, without writing. */
+static void test_the_checkers_lease(void **state)
+{
+	struct office *office = *state;
+	struct database *db = office->desk->db;
+	const struct lease_holder one = {"one"}, two = {"two"};
+	uint64_t now = 1000;
+	bool taken, holds;
+
+	assert_int_equal(lease_holds(db, &one, "checker", now, &holds), ERR_OK);
+	assert_false(holds);
+	assert_int_equal(lease_take(db, &one, "checker", now, 20, &taken), ERR_OK);
+	assert_true(taken);
+	assert_int_equal(lease_holds(db, &one, "checker", now + 19, &holds), ERR_OK);
+	assert_true(holds);
+	assert_int_equal(lease_holds(db, &one, "checker", now + 20, &holds), ERR_OK);
+	assert_false(holds);
+	assert_int_equal(lease_holds(db, &two, "checker", now, &holds), ERR_OK);
+	assert_false(holds);
+}
+
 struct call {
 	struct repair_pace pace;
 	struct bytes32 segment;
@@ -507,6 +528,7 @@ int main(void)
 		repair_test(test_crowded_networks),
 		repair_test(test_removed_segments_leave_the_queue),
 		repair_test(test_claims),
+		repair_test(test_the_checkers_lease),
 		repair_test(test_bandwidth),
 		repair_test(test_failures_are_tried_again_later),
 		repair_test(test_a_piece_takes_its_place),
