@@ -67,10 +67,14 @@ static enum err audit_every_piece(struct round *round, struct node_result *node)
 {
 	struct audit_batch batch;
 	struct bytes32 after = {{0}};
-	bool more = true;
+	bool more = true, ours;
 	enum err err = ERR_OK;
 
 	while (more && err == ERR_OK) {
+		/* The claim must not run out in the middle of a large node. */
+		err = auditor_claim(round, &node->address, &ours);
+		if (err != ERR_OK || !ours)
+			return err == ERR_OK ? ERR_BUSY : err;
 		audits_batch_init(&batch, &node->address, CHALLENGE_PIECES);
 		err = audits_next_pieces(round->desk->db, &batch, &after,
 					 (uint8_t)round->desk->settings->audit_samples);

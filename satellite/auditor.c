@@ -142,11 +142,13 @@ static enum err find_pause(struct desk *desk, const struct audit_round *turn, co
 	if (err != ERR_OK)
 		return err;
 	pause = pieces == 0 ? EMPTY_SECONDS : settings->audit_period / ((pieces + BATCH - 1) / BATCH);
+	if (pause > settings->audit_period)
+		pause = settings->audit_period;
 	if (turn->vetting && pause > settings->audit_vetting)
 		pause = settings->audit_vetting;
 	/* The sample was an extra; it is still the node's turn. */
-	if (pause > settings->audit_period || batch->form == CHALLENGE_WHOLE)
-		pause = batch->form == CHALLENGE_WHOLE ? 0 : settings->audit_period;
+	if (batch->form == CHALLENGE_WHOLE)
+		pause = 0;
 	*ret = pause > rest ? pause : rest;
 	return ERR_OK;
 }

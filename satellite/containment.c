@@ -3,7 +3,9 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
+#include "payments/rules.h"
 
 #define RETRY_MOST 43200     /* seconds: the longest pause */
 #define PATIENCE (3 * 86400) /* seconds after which a challenge has failed, however often it was asked */
@@ -39,7 +41,7 @@ enum err containment_keep(struct database *db, const struct settings *settings, 
 		return ERR_OK;
 	q = database_query(db, "INSERT INTO contained (node, challenge, asked, tries, due) VALUES ($node, $challenge, "
 			       "$asked, $tries, $due) ON CONFLICT (node) DO UPDATE SET tries = excluded.tries, "
-			       "due = excluded.due");
+			       "due = excluded.due WHERE contained.challenge = excluded.challenge");
 	bind_node(q, &batch->node);
 	query_bytes(q, "challenge", bytes_of(batch->sent, batch->sent_len));
 	query_int(q, "asked", batch->first_asked);
@@ -83,16 +85,20 @@ enum err containment_is_due(struct database *db, const struct address *node, uin
 	return err;
 }
 
-/* What the satellite knows of the piece now. */
+/* What the satellite knows of the piece now. One that has expired meanwhile need not be there any more. */
 static enum err read_piece(struct database *db, const struct address *node, const struct challenge_piece *asked,
 			   struct audited_piece *ret)
 {
-	struct query *q = database_query(db, "SELECT root, size FROM pieces WHERE node = $node AND piece = $piece");
+	struct query *q = database_query(
+		db, "SELECT root, size FROM pieces WHERE node = $node AND piece = $piece AND NOT EXISTS (SELECT 1 FROM "
+		    "segments s JOIN objects o ON o.version = s.version WHERE s.segment = pieces.segment AND o.expires "
+		    "> 0 AND o.expires <= $now)");
 	enum err err;
 
 	*ret = (struct audited_piece){.piece = asked->piece, .samples = asked->samples};
 	bind_node(q, node);
 	query_bytes32(q, "piece", &asked->piece);
+	query_int(q, "now", clock_wall() + 2 * RULES_SKEW);
 	err = query_one(q);
 	if (err == ERR_OK)
 		err = query_get_exact(q, 0, ret->root.b, sizeof(ret->root.b));

@@ -237,6 +237,8 @@ static enum err judge(struct database *db, const struct record *r)
 	enum err err = ERR_OK;
 
 	for (uint32_t i = 0; i < batch->count && err == ERR_OK; i++) {
+		if (batch->pieces[i].gone)
+			continue;
 		err = record_piece(db, batch, &batch->pieces[i], &r->counts[i]);
 		batch->verdicts[batch->pieces[i].verdict] += r->counts[i];
 	}

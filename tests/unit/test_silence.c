@@ -320,14 +320,49 @@ static void test_deleted_meanwhile(void **state)
 	assert_true(bytes32_equal(&f->first, &f->last));
 }
 
+/* Nor one that has expired, though the satellite has not taken it apart yet. */
+static void test_expired_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	check_contained(f, 1);
+	office_execute(&f->office,
+		       "UPDATE objects SET expires = 1000 WHERE version = (SELECT MIN(version) FROM objects)");
+	f->talks = OBJECTS;
+	audit(f, &batch);
+	assert_int_equal(batch.verdicts[AUDITED_MISSING], OBJECTS - 1);
+	assert_int_equal(batch.verdicts[AUDITED_UNKNOWN], 0);
+	audits_batch_free(&batch);
+	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), OBJECTS - 1);
+}
+
+/* A node that owes an answer is not let off by another question. */
+static void test_one_debt_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct audit_batch batch;
+
+	check_contained(f, 1);
+	check_contained(f, 2);
+	audits_batch_init(&batch, key_address(f->key), OBJECTS);
+	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
+	assert_int_equal(auditor_challenge(&f->round, &batch), ERR_OK);
+	assert_true(batch.contained);
+	audits_batch_free(&batch);
+	assert_int_equal(office_number(&f->office, "SELECT tries FROM contained"), 2);
+	assert_false(bytes32_equal(&f->first, &f->last));
+	check_judged(f, AUDITED_UNREACHABLE, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_silent_to_the_end),  TEST(test_pauses_grow),	    TEST(test_gone_afterwards),
-		TEST(test_answers_in_the_end), TEST(test_wrong_root_shows), TEST(test_pruning),
-		TEST(test_deleted_meanwhile),
+		TEST(test_silent_to_the_end),  TEST(test_pauses_grow),	     TEST(test_gone_afterwards),
+		TEST(test_answers_in_the_end), TEST(test_wrong_root_shows),  TEST(test_pruning),
+		TEST(test_deleted_meanwhile),  TEST(test_expired_meanwhile), TEST(test_one_debt_at_a_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
