@@ -191,7 +191,8 @@ static void put_standing(FILE *to, const json_t *satellite)
 										     : " class=\"bad\">$ since ",
 			 state);
 		html_time(to, json_u64(standing, "since"));
-		html_put(to, " $", json_text(standing, "reason"));
+		if (json_text(standing, "reason")[0] != '\0')
+			html_put(to, ": $", json_text(standing, "reason"));
 	} else if (!json_yes(satellite, "connected")) {
 		fputs(">not known: the satellite did not answer the last check-in", to);
 	} else if (json_u64(satellite, "status") == 1) {
