@@ -12,8 +12,7 @@
 #include "satellite/desk.h"
 
 /* The node is silent, or cannot be reached: have the batch asked again, later, unless that was the last time:
- * *ret_over. A node owes one
- * answer at a time: another challenge to one that does is dropped. In a transaction. */
+ * *ret_over. A node owes one answer at a time: another challenge to one that does is dropped. In a transaction. */
 enum err containment_keep(struct database *db, const struct settings *settings, const struct audit_batch *batch,
 			  bool *ret_over) WARN_UNUSED;
 /* It was answered, or has failed. In a transaction. */
