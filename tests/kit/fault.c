@@ -187,7 +187,7 @@ static int fault_open(const struct seam *self, const char *path, int flags, mode
 
 		if (name == NULL)
 			pending_name(fault, path, file, false);
-		while (fault->fds[result].used)
+		while (result < FDS && fault->fds[result].used)
 			result++;
 		assert(result < FDS);
 		fault->fds[result].used = true;

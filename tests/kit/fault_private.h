@@ -13,7 +13,7 @@
 #include "tests/kit/fault.h"
 
 #define PATH_ROOM 160
-#define FDS 512
+#define FDS 4096
 #define LOG_LINES 64
 
 /* A pending change of a file's bytes or size, or of a name. */
