@@ -66,11 +66,6 @@ static const struct option_spec option_table[] = {
 	 .value = "URL",
 	 .help = "The router, when it does not answer a search: http://… of its UPnP description, or "
 		 "natpmp://ADDRESS."},
-	{.name = "alert",
-	 .type = OPTION_TEXT,
-	 .max = 180,
-	 .value = "URL",
-	 .help = "Where alarms are sent: http://… or mailto:NAME@HOST."},
 	{.name = "store-dir",
 	 .flag = "storage",
 	 .type = OPTION_PATH,
@@ -281,7 +276,7 @@ static const struct option_spec option_table[] = {
 };
 
 static const struct command command_table[] = {
-	{"setup", "", "Make a node that its satellites reach, in four questions.",
+	{"setup", "", "Make a node that its satellites reach, in a few questions.",
 	 "Where, how much, who is paid, where alarms go: Enter takes the default, and --yes takes all of them. Looks "
 	 "at disk, "
 	 "clock and port, opens the port on the router where it can, has each satellite dial back, and says where the "
@@ -289,7 +284,7 @@ static const struct command command_table[] = {
 	 "is, which must be kept safe, and how to see the dashboard. A second run changes what it is told to, and "
 	 "nothing "
 	 "else. Exit status 1 when something is critically wrong.",
-	 "dir yes store-dir size system-disk alert satellite listen external http payout port-mapping router allocate",
+	 "dir yes store-dir size system-disk satellite listen external http payout port-mapping router allocate",
 	 0, 0, node_setup},
 	{"doctor", "", "Look at everything that can be wrong with this node, and say what to do about it.",
 	 "Key, disk and its speed, databases, router, clock, the port as each satellite sees it; of what the running "

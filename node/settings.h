@@ -13,7 +13,7 @@
 
 /* Names of the options that `init` writes to config.ini and `run` takes. */
 #define SETTINGS_OPTIONS                                                                                        \
-	"satellite allocate listen external http payout port-mapping router alert check-in settle index scrub " \
+	"satellite allocate listen external http payout port-mapping router check-in settle index scrub " \
 	"workers disk-threads in-flight "                                                                       \
 	"requests serials web-dir watts kwh-price " SERVING_OPTIONS " log-level"
 

@@ -1,5 +1,5 @@
 /*
- * `setup`: from nothing to a node that its satellites reach, in four questions.
+ * `setup`: from nothing to a node that its satellites reach, in a few questions.
  *
  * Everything that is asked has a flag and a default, so that `--yes` asks nothing; everything is kept by what stands in
  * DIR, so that a second run changes only what it is told to. The store may stand on a disk of its own: DIR/store is
@@ -36,7 +36,6 @@ struct setup {
 	char storage[ANSWER]; /* where DIR/store is to be; DIR itself: inside it */
 	char size[32];
 	char payout[KEY_ADDRESS_TEXT];
-	char alerts[ANSWER];
 	char satellite[ENDPOINT_TEXT]; /* asked for, when none was given */
 	char why[1024];
 };
@@ -168,16 +167,6 @@ static bool payout_ok(struct setup *setup, const char *answer)
 	return false;
 }
 
-static bool alerts_ok(struct setup *setup, const char *answer)
-{
-	if (strcmp(answer, "none") == 0 || strncmp(answer, "http://", 7) == 0 || strncmp(answer, "https://", 8) == 0 ||
-	    strncmp(answer, "mailto:", 7) == 0)
-		return true;
-	snprintf(setup->why, sizeof(setup->why), "\"%.60s\" is neither an http:// address, mailto:NAME@HOST nor none",
-		 answer);
-	return false;
-}
-
 static bool satellite_ok(struct setup *setup, const char *answer)
 {
 	struct endpoint endpoint;
@@ -264,14 +253,6 @@ static enum err gather(struct setup *setup)
 			     ? NULL
 			     : "Which address is to be paid? (0x…, or own: an account that is made for this node)",
 		     setup->payout, sizeof(setup->payout), payout_ok);
-	if (err != ERR_OK)
-		return err;
-	snprintf(setup->alerts, sizeof(setup->alerts), "none");
-	take_text(options, "alert", setup->alerts, sizeof(setup->alerts));
-	err = settle(setup,
-		     option_given(options, "alert") ? NULL
-						    : "Where are alarms to be sent? (http://…, mailto:… or none)",
-		     setup->alerts, sizeof(setup->alerts), alerts_ok);
 	if (err != ERR_OK || knows)
 		return err;
 	if (setup->ask)
@@ -381,8 +362,6 @@ static enum err save(struct setup *setup)
 		err = change(setup, "allocate", setup->size);
 	if (err == ERR_OK && (strcmp(setup->payout, "own") != 0 || option_given(setup->options, "payout")))
 		err = change_payout(setup);
-	if (err == ERR_OK && (strcmp(setup->alerts, "none") != 0 || option_given(setup->options, "alert")))
-		err = change(setup, "alert", setup->alerts);
 	if (err == ERR_OK && setup->satellite[0] != '\0')
 		err = change(setup, "satellite", setup->satellite);
 	free(key_path);
