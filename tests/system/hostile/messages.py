@@ -16,6 +16,7 @@ ITEMS = {
     "allocation": "number:u16 root:bytes32 endpoint:text allocation:blob",
     "receipt": "number:u16 receipt:blob",
     "transfer": "allocation:blob outcome:u8 bytes:u64 ms:u32",
+    "notice": "number:u64 at:u64 kind:u8 state:u8 verdict:u8 piece:blob challenge:blob words:text",
     "object": "path:blob folder:u8 plain_size:u64 created:u64 expires:u64 metadata:blob",
 }
 
@@ -59,6 +60,13 @@ MESSAGES = {
     544: ("OFFER_PRICE", "price:blob"),
     546: ("ASK_PAYOUT", "period:u32"),
     548: ("PAYOUT", "root:bytes32 payee:address cumulative:u256 proof:blob"),
+    550: ("ASK_STANDING", "after:u64"),
+    552: ("STANDING", "state:u8 since:u64 reason:text audit:u32 unknown:u32 online:u32 proven:u64 failed:u64"
+                      " vetting_left:u64 vetting_until:u64 audits_left:u32 offline_left:u64 grace_until:u64"
+                      " notices:[notice] last:u8"),
+    554: ("EXIT", "begin:u8"),
+    556: ("EXIT_STATE", "state:u8 allowed:u64 asked:u64 ended:u64 pieces:u64 bytes:u64 left:u64 moved:u64"
+                        " failed:u64 failed_max:u64 held:u64 why:text receipt:blob"),
     768: ("ENROL", "code:blob"),
     770: ("MAKE_BUCKET", "bucket:text"),
     772: ("REMOVE_BUCKET", "bucket:text"),
