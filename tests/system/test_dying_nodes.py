@@ -19,7 +19,7 @@ from test_tree_vectors import root
 LONG = os.environ.get("GRANARY_SOAK") == "1"
 NODES = 20 if LONG else 12
 REPAIR, FULL = 6, 10
-FILES = 60 if LONG else 30
+FILES = 150 if LONG else 30  # enough for some to lose four pieces of ten
 SIZES = [9_000, 40_000, 150_000, 700_000, 2_500_000]
 PIECE_MS = 400
 VERDICTS = ("proven", "missing", "corrupt", "late", "unreachable", "unknown")
@@ -31,7 +31,7 @@ def net(tmp_path):
     network = Network(tmp_path, nodes=0, redundancy=f"4/{REPAIR}/{FULL}/12", options=(
         "--online", "30s", "--repair-offline", "60s", "--audit-period", "60s", "--audit-vetting", "20s",
         "--audit-timeout", str(PIECE_MS), "--audit-tries", "2", "--audit-retry", "1s", "--audit-threads", "4",
-        "--reputation", "unknown-lambda=0.8,unknown-alpha=5"))
+        "--reputation", "unknown-lambda=0.7,unknown-alpha=3"))
     network.expect_errors("storage_missing")
     network.links = []
     for i in range(NODES):
@@ -157,7 +157,8 @@ def test_dying_nodes(net):
 
     wait_until("what rotted is found", lambda: not rotten & set(pieces_of(net, bad["rotten"])), 120)
     wait_until("what was dropped is found", lambda: verdicts(net, bad["dropper"])["missing"] == len(dropped), 120)
-    wait_until("the slow one is suspended", lambda: state(net, bad["slow"]) == "suspended", 180)
+    # A node that takes long to answer is left alone for longer, too.
+    wait_until("the slow one is suspended", lambda: state(net, bad["slow"]) == "suspended", 420)
     wait_until("the silent one is suspended", lambda: state(net, bad["silent"]) == "suspended", 180)
     assert verdicts(net, bad["slow"])["late"] > 0
     assert verdicts(net, bad["dead"])["unreachable"] > 0
