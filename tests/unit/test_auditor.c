@@ -10,121 +10,42 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
-#include "common/random.h"
 #include "satellite/auditor.h"
 #include "satellite/deleter.h"
 #include "satellite/tallies.h"
 #include "satellite/verdicts.h"
-#include "tests/kit/farm.h"
-#include "tests/kit/office.h"
-#include "uplink/segment.h"
+#include "tests/kit/works.h"
 
-#define PLAIN 100000
 #define OBJECTS 3
-
-/* Policy 1/1/1/1 and one real node, which holds a piece of each object. */
-struct fixture {
-	struct farm farm;
-	struct office office;
-	struct round round;
-	uint64_t piece_size;
-};
-
-static struct key *copy_key(const struct key *key)
-{
-	uint8_t secret[32];
-	struct key *copy = NULL;
-
-	key_export_secret(key, secret);
-	assert_int_equal(key_from_secret(secret, &copy), ERR_OK);
-	return copy;
-}
-
-static struct bytes name(int number)
-{
-	char text[2] = {(char)('a' + number), 0};
-
-	return office_path_of(text);
-}
-
-static void commit(struct fixture *f, const struct bytes32 *segment, struct bytes receipt)
-{
-	static const uint8_t wrapped[MESSAGE_WRAPPED_KEY];
-	struct message message = {.type = MSG_COMMIT_SEGMENT};
-	struct item_receipt item = {.number = 0, .receipt = receipt};
-	uint8_t items[1024];
-	struct writer list;
-
-	writer_init(&list, items, sizeof(items));
-	fields_encode(&item_receipt_fields, &item, &list);
-	message.commit_segment = (struct msg_commit_segment){*segment, PLAIN, f->piece_size,
-							     bytes_of(wrapped, sizeof(wrapped)), list_of(&list, 1)};
-	assert_int_equal(office_ask(&f->office, f->office.client, &message), REFUSAL_NONE);
-}
-
-static void store_object(struct fixture *f, int number)
-{
-	struct office_piece pieces[OFFICE_PIECES];
-	struct bytes32 version = office_begin_object(&f->office, "films", name(number), 0), segment;
-	struct peer *peer = farm_dial(&f->farm, f->farm.client);
-	struct talk talk = {0};
-	uint8_t *data = malloc(f->piece_size);
-	uint32_t count;
-
-	random_bytes(data, f->piece_size);
-	segment = office_begin_segment(&f->office, &version, 0, pieces, &count);
-	assert_int_equal(count, 1);
-	farm_put(&f->farm, peer, &pieces[0].allocation, data, f->piece_size, &talk);
-	assert_int_equal(talk.err, ERR_OK);
-	assert_int_equal(talk.code, REFUSAL_NONE);
-	commit(f, &segment, bytes_of(talk.signed_thing, talk.signed_len));
-	assert_int_equal(office_commit_object(&f->office, &version, 1, PLAIN), REFUSAL_NONE);
-	talk_free(&talk);
-	peer_finish(peer);
-	free(data);
-}
 
 static int set_up(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct segment_layout layout;
+	struct works *w = works_new();
 
-	farm_new(&f->farm, UINT64_C(1) << 30);
-	office_open_with(&f->office, "1/1/1/1", copy_key(f->farm.satellite), copy_key(f->farm.client));
-	office_add_listening_node(&f->office, copy_key(f->farm.node), &f->farm.endpoint.at);
-	office_make_bucket(&f->office, "films");
-	assert_int_equal(segment_plan(PLAIN, 1, &layout), ERR_OK);
-	f->piece_size = layout.piece_size;
 	for (int i = 0; i < OBJECTS; i++)
-		store_object(f, i);
-	round_init(&f->round, f->office.desk);
-	*state = f;
+		works_store(w, i, false);
+	*state = w;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	struct fixture *f = *state;
-
-	round_end(&f->round);
-	office_close(&f->office);
-	farm_free(&f->farm);
-	free(f);
+	works_free(*state);
 	return 0;
 }
 
 /* One batch of the continuous round. */
-static void audit(struct fixture *f, struct audit_batch *ret)
+static void audit(struct works *w, struct audit_batch *ret)
 {
-	office_execute(&f->office, "UPDATE audit_rounds SET due = 0");
-	assert_int_equal(auditor_do_due(&f->round, ret), ERR_OK);
+	office_execute(&w->office, "UPDATE audit_rounds SET due = 0");
+	assert_int_equal(auditor_do_due(&w->round, ret), ERR_OK);
 }
 
-static void check_tally(struct fixture *f, uint64_t passed, uint64_t failed, uint64_t stored)
+static void check_tally(struct works *w, uint64_t passed, uint64_t failed, uint64_t stored)
 {
 	struct tallies tallies;
 
-	assert_int_equal(tallies_collect(f->office.desk, clock_wall(), &tallies), ERR_OK);
+	assert_int_equal(tallies_collect(w->office.desk, clock_wall(), &tallies), ERR_OK);
 	assert_int_equal(tallies.count, 1);
 	assert_int_equal(tallies.nodes[0].audits_passed, passed);
 	assert_int_equal(tallies.nodes[0].audits_failed, failed);
@@ -136,59 +57,59 @@ static void check_tally(struct fixture *f, uint64_t passed, uint64_t failed, uin
 
 static void test_proven(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 	struct signature signature;
 	struct audit transcript;
 
-	audit(f, &batch);
+	audit(w, &batch);
 	assert_int_equal(batch.count, OBJECTS);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS);
 	assert_int_equal(
 		typed_decode(&typed_audit, bytes_of(batch.transcript, batch.transcript_len), &transcript, &signature),
 		ERR_OK);
-	assert_int_equal(typed_verify(&typed_audit, &transcript, &f->office.settings.domain, &signature,
-				      key_address(f->farm.node)),
+	assert_int_equal(typed_verify(&typed_audit, &transcript, &w->office.settings.domain, &signature,
+				      key_address(w->farm.node)),
 			 REFUSAL_NONE);
 	assert_int_equal(transcript.bytes, batch.bytes);
 	audits_batch_free(&batch);
-	check_tally(f, OBJECTS, 0, OBJECTS * f->piece_size);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings"), 0);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE verdict = 1 AND audited > 0"),
+	check_tally(w, OBJECTS, 0, OBJECTS * w->piece_size);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM findings"), 0);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM pieces WHERE verdict = 1 AND audited > 0"),
 			 OBJECTS);
 	/* It is not due again before its share of the period has passed. */
-	assert_int_equal(auditor_do_due(&f->round, &batch), ERR_NOT_FOUND);
+	assert_int_equal(auditor_do_due(&w->round, &batch), ERR_NOT_FOUND);
 }
 
 /* The root that the satellite knows is another: the node's proof does not lead to it. */
 static void test_corrupt(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct message get = {.type = MSG_GET_SEGMENT}, first;
 	struct office_piece pieces[OFFICE_PIECES];
 	struct audit_batch batch;
 
-	office_execute(&f->office,
+	office_execute(&w->office,
 		       "UPDATE pieces SET root = zeroblob(32) WHERE piece = (SELECT MIN(piece) FROM pieces)");
-	audit(f, &batch);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS - 1);
 	assert_int_equal(batch.verdicts[AUDITED_CORRUPT], 1);
 	audits_batch_free(&batch);
-	assert_int_equal(office_number(&f->office, "SELECT verdict FROM findings"), AUDITED_CORRUPT);
-	check_tally(f, OBJECTS - 1, 1, (OBJECTS - 1) * f->piece_size);
+	assert_int_equal(office_number(&w->office, "SELECT verdict FROM findings"), AUDITED_CORRUPT);
+	check_tally(w, OBJECTS - 1, 1, (OBJECTS - 1) * w->piece_size);
 	/* What is lost is neither asked for nor offered any more. */
-	audit(f, &batch);
+	audit(w, &batch);
 	assert_int_equal(batch.count, OBJECTS - 1);
 	audits_batch_free(&batch);
 	for (int i = 0; i < OBJECTS; i++) {
-		struct message object = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), name(i)}},
+		struct message object = {.type = MSG_GET_OBJECT, .get_object = {bytes_of_text("films"), works_path(i)}},
 			       answer;
 
-		assert_int_equal(office_ask(&f->office, f->office.client, &object), REFUSAL_NONE);
-		assert_true(office_answer(&f->office, &answer));
+		assert_int_equal(office_ask(&w->office, w->office.client, &object), REFUSAL_NONE);
+		assert_true(office_answer(&w->office, &answer));
 		get.get_segment.version = answer.object.version;
-		assert_int_equal(office_ask(&f->office, f->office.client, &get), REFUSAL_NONE);
-		if (office_pieces(&f->office, &first, pieces) == 0)
+		assert_int_equal(office_ask(&w->office, w->office.client, &get), REFUSAL_NONE);
+		if (office_pieces(&w->office, &first, pieces) == 0)
 			return;
 	}
 	fail_msg("the lost piece is still offered");
@@ -196,70 +117,70 @@ static void test_corrupt(void **state)
 
 static void test_missing(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	office_execute(&f->office, "UPDATE pieces SET piece = root WHERE piece = "
+	office_execute(&w->office, "UPDATE pieces SET piece = root WHERE piece = "
 				   "(SELECT MAX(piece) FROM pieces)");
-	audit(f, &batch);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS - 1);
 	assert_int_equal(batch.verdicts[AUDITED_MISSING], 1);
 	audits_batch_free(&batch);
-	check_tally(f, OBJECTS - 1, 1, (OBJECTS - 1) * f->piece_size);
+	check_tally(w, OBJECTS - 1, 1, (OBJECTS - 1) * w->piece_size);
 }
 
 /* A right proof that came too late. */
 static void test_late(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	f->office.settings.audit_piece_ms = 0;
-	audit(f, &batch);
+	w->office.settings.audit_piece_ms = 0;
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_LATE], OBJECTS);
 	audits_batch_free(&batch);
-	check_tally(f, 0, 0, OBJECTS * f->piece_size);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings WHERE verdict = 4"), OBJECTS);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM notices WHERE verdict = 4"), OBJECTS);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM contained"), 0);
+	check_tally(w, 0, 0, OBJECTS * w->piece_size);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM findings WHERE verdict = 4"), OBJECTS);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM notices WHERE verdict = 4"), OBJECTS);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM contained"), 0);
 }
 
 /* Without a signature that anyone can check, that a piece is missing is but a rumour; a proof needs none. */
 static void test_unsigned_transcript(void **state)
 {
 	const struct address contract = {{1}};
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	office_execute(&f->office, "UPDATE pieces SET piece = root WHERE piece = (SELECT MAX(piece) FROM pieces)");
+	office_execute(&w->office, "UPDATE pieces SET piece = root WHERE piece = (SELECT MAX(piece) FROM pieces)");
 	/* The node signs for the domain that it knows. */
-	domain_init(&f->office.settings.domain, SETTINGS_TEST_CHAIN, &contract);
-	audit(f, &batch);
+	domain_init(&w->office.settings.domain, SETTINGS_TEST_CHAIN, &contract);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS - 1);
 	assert_int_equal(batch.verdicts[AUDITED_UNKNOWN], 1);
 	assert_int_equal(batch.transcript_len, 0);
 	assert_int_equal(batch.bytes, 0);
 	audits_batch_free(&batch);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), 0);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), 0);
 }
 
 /* One party's word: it costs nothing but the proof. */
 static void test_unreachable(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	farm_stop(&f->farm);
-	audit(f, &batch);
+	farm_stop(&w->farm);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_UNREACHABLE], OBJECTS);
 	assert_int_equal(batch.transcript_len, 0);
 	assert_int_equal(batch.bytes, 0);
 	audits_batch_free(&batch);
-	check_tally(f, 0, 0, OBJECTS * f->piece_size);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), 0);
-	farm_start(&f->farm);
-	office_add_listening_node(&f->office, copy_key(f->farm.node), &f->farm.endpoint.at);
-	audit(f, &batch);
+	check_tally(w, 0, 0, OBJECTS * w->piece_size);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM pieces WHERE lost > 0"), 0);
+	farm_start(&w->farm);
+	office_check_in(&w->office, 0, &w->farm.endpoint.at);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS);
 	audits_batch_free(&batch);
 }
@@ -267,12 +188,12 @@ static void test_unreachable(void **state)
 /* A node that is at another's endpoint is not that node. */
 static void test_impostor(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	office_execute(&f->office,
+	office_execute(&w->office,
 		       "UPDATE nodes SET id = x'0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798'");
-	audit(f, &batch);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_UNREACHABLE], OBJECTS);
 	audits_batch_free(&batch);
 }
@@ -287,61 +208,61 @@ static enum err record_verdicts(struct desk *desk, struct audit_batch *batch)
 /* A piece deleted while it was being asked for is nobody's failure. */
 static void test_deleted_meanwhile(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	audits_batch_init(&batch, key_address(f->farm.node), 10);
-	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
+	audits_batch_init(&batch, key_address(w->farm.node), 10);
+	assert_int_equal(audits_next_pieces(w->office.desk->db, &batch, NULL, 1), ERR_OK);
 	assert_int_equal(batch.count, OBJECTS);
-	office_execute(&f->office, "DELETE FROM pieces WHERE piece = (SELECT MIN(piece) FROM pieces)");
+	office_execute(&w->office, "DELETE FROM pieces WHERE piece = (SELECT MIN(piece) FROM pieces)");
 	batch.end = AUDIT_ANSWERED;
 	batch.pieces[0].verdict = AUDITED_MISSING;
 	batch.pieces[1].verdict = AUDITED_LATE;
 	batch.pieces[2].verdict = AUDITED_PROVEN;
-	assert_int_equal(record_verdicts(f->office.desk, &batch), ERR_OK);
+	assert_int_equal(record_verdicts(w->office.desk, &batch), ERR_OK);
 	assert_int_equal(batch.verdicts[AUDITED_MISSING], 0);
 	assert_int_equal(batch.verdicts[AUDITED_LATE], 1);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], 1);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM findings"), 1);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM findings"), 1);
 	audits_batch_free(&batch);
 }
 
 /* An expired piece need not be there any more, nor one that expires by a clock that is a little ahead. */
 static void test_expired(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 	uint64_t pieces, bytes;
 
-	office_execute(&f->office,
+	office_execute(&w->office,
 		       "UPDATE objects SET expires = 1000 WHERE version = (SELECT MIN(version) FROM objects)");
-	audits_batch_init(&batch, key_address(f->farm.node), OBJECTS);
-	assert_int_equal(audits_next_pieces(f->office.desk->db, &batch, NULL, 1), ERR_OK);
+	audits_batch_init(&batch, key_address(w->farm.node), OBJECTS);
+	assert_int_equal(audits_next_pieces(w->office.desk->db, &batch, NULL, 1), ERR_OK);
 	assert_int_equal(batch.count, OBJECTS - 1);
-	assert_int_equal(audits_holdings(f->office.desk->db, &batch.node, &pieces, &bytes), ERR_OK);
+	assert_int_equal(audits_holdings(w->office.desk->db, &batch.node, &pieces, &bytes), ERR_OK);
 	assert_int_equal(pieces, OBJECTS - 1);
 	audits_batch_free(&batch);
-	audits_batch_init(&batch, key_address(f->farm.node), OBJECTS);
-	assert_int_equal(audits_draw_pieces(f->office.desk->db, &batch, OBJECTS), ERR_OK);
+	audits_batch_init(&batch, key_address(w->farm.node), OBJECTS);
+	assert_int_equal(audits_draw_pieces(w->office.desk->db, &batch, OBJECTS), ERR_OK);
 	assert_true(batch.count < OBJECTS);
 	audits_batch_free(&batch);
 }
 
 static void test_whole_sample(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 	uint32_t draws = 0;
 
-	audits_batch_init(&batch, key_address(f->farm.node), 30);
+	audits_batch_init(&batch, key_address(w->farm.node), 30);
 	/* Again, as when another connection was in the way of the first view: what that drew is thrown away. */
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(audits_draw_pieces(f->office.desk->db, &batch, 30), ERR_OK);
+		assert_int_equal(audits_draw_pieces(w->office.desk->db, &batch, 30), ERR_OK);
 	for (uint32_t i = 0; i < batch.count; i++)
 		draws += batch.pieces[i].samples;
 	assert_in_range(batch.count, 1, OBJECTS);
 	assert_int_equal(draws, 30);
-	assert_int_equal(auditor_challenge(&f->round, &batch), ERR_OK);
+	assert_int_equal(auditor_challenge(&w->round, &batch), ERR_OK);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], batch.count);
 	audits_batch_free(&batch);
 }
@@ -349,20 +270,20 @@ static void test_whole_sample(void **state)
 /* Each proof's leaves depend on the proof before; the node's speed is noted. */
 static void test_chained(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	f->office.settings.audit_chained = 100;
-	audit(f, &batch);
+	w->office.settings.audit_chained = 100;
+	audit(w, &batch);
 	assert_int_equal(batch.form, CHALLENGE_CHAINED);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], OBJECTS);
 	audits_batch_free(&batch);
-	assert_int_equal(office_number(&f->office, "SELECT form FROM audits"), CHALLENGE_CHAINED);
-	assert_in_range(office_number(&f->office, "SELECT piece_us FROM audit_rounds"), 1, 5000000);
+	assert_int_equal(office_number(&w->office, "SELECT form FROM audits"), CHALLENGE_CHAINED);
+	assert_in_range(office_number(&w->office, "SELECT piece_us FROM audit_rounds"), 1, 5000000);
 	/* One that is slow is always asked so. */
-	f->office.settings.audit_chained = 0;
-	office_execute(&f->office, "UPDATE audit_rounds SET piece_us = 2600000");
-	audit(f, &batch);
+	w->office.settings.audit_chained = 0;
+	office_execute(&w->office, "UPDATE audit_rounds SET piece_us = 2600000");
+	audit(w, &batch);
 	assert_int_equal(batch.form, CHALLENGE_CHAINED);
 	audits_batch_free(&batch);
 }
@@ -370,156 +291,152 @@ static void test_chained(void **state)
 /* A sample comes besides: the round is where it was, and it still is the node's turn, after a rest. */
 static void test_extra_sample(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 	uint32_t leaves = 0;
 
-	f->office.settings.audit_extra = 100;
-	audit(f, &batch);
+	w->office.settings.audit_extra = 100;
+	audit(w, &batch);
 	assert_int_equal(batch.form, CHALLENGE_WHOLE);
 	for (uint32_t i = 0; i < batch.count; i++)
 		leaves += batch.pieces[i].samples;
 	assert_in_range(leaves, PROOF_SAMPLES, AUDITOR_SAMPLE);
 	assert_int_equal(batch.verdicts[AUDITED_PROVEN], batch.count);
 	audits_batch_free(&batch);
-	assert_in_range(office_number(&f->office, "SELECT due FROM audit_rounds"), clock_wall(), clock_wall() + 600);
+	assert_in_range(office_number(&w->office, "SELECT due FROM audit_rounds"), clock_wall(), clock_wall() + 600);
 }
 
 /* New nodes are asked more often than the period says. */
 static void test_vetting_pace(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	f->office.settings.audit_vetting = 7200;
-	audit(f, &batch);
+	w->office.settings.audit_vetting = 7200;
+	audit(w, &batch);
 	audits_batch_free(&batch);
-	assert_in_range(office_number(&f->office, "SELECT due FROM audit_rounds"), clock_wall() + 7100,
+	assert_in_range(office_number(&w->office, "SELECT due FROM audit_rounds"), clock_wall() + 7100,
 			clock_wall() + 7200);
-	office_execute(&f->office, "UPDATE reputations SET state = 1");
-	audit(f, &batch);
+	office_execute(&w->office, "UPDATE reputations SET state = 1");
+	audit(w, &batch);
 	audits_batch_free(&batch);
-	assert_in_range(office_number(&f->office, "SELECT due FROM audit_rounds"), clock_wall() + 86300,
+	assert_in_range(office_number(&w->office, "SELECT due FROM audit_rounds"), clock_wall() + 86300,
 			clock_wall() + 86400);
 }
 
 /* A disqualified node is asked no more. */
 static void test_disqualified(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct audit_batch batch;
 
-	assert_int_equal(reputation_rules_parse("audit-alpha=20", &f->office.settings.reputation, NULL, 0), ERR_OK);
-	office_execute(&f->office,
+	assert_int_equal(reputation_rules_parse("audit-alpha=20", &w->office.settings.reputation, NULL, 0), ERR_OK);
+	office_execute(&w->office,
 		       "UPDATE pieces SET root = zeroblob(32) WHERE piece = (SELECT MIN(piece) FROM pieces)");
-	audit(f, &batch);
+	audit(w, &batch);
 	assert_int_equal(batch.verdicts[AUDITED_CORRUPT], 1);
 	audits_batch_free(&batch);
-	assert_int_equal(office_number(&f->office, "SELECT state FROM reputations"), STATE_DISQUALIFIED);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM standing WHERE state = 1"), 1);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM notices WHERE kind = 2 AND verdict = 3"), 1);
-	office_execute(&f->office, "UPDATE audit_rounds SET due = 0");
-	assert_int_equal(auditor_do_due(&f->round, &batch), ERR_NOT_FOUND);
+	assert_int_equal(office_number(&w->office, "SELECT state FROM reputations"), STATE_DISQUALIFIED);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM standing WHERE state = 1"), 1);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM notices WHERE kind = 2 AND verdict = 3"), 1);
+	office_execute(&w->office, "UPDATE audit_rounds SET due = 0");
+	assert_int_equal(auditor_do_due(&w->round, &batch), ERR_NOT_FOUND);
 }
 
 /* What one claimant works on no other takes. */
 static void test_leased(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct lease_holder other = {{1}};
 	struct audit_batch batch;
 	char address[KEY_ADDRESS_TEXT], work[64] = "audit ";
 	bool taken = false;
 
-	address_to_text(key_address(f->farm.node), address);
+	address_to_text(key_address(w->farm.node), address);
 	for (size_t i = 0; i < 40; i++)
 		work[6 + i] =
 			(char)(address[2 + i] >= 'A' && address[2 + i] <= 'F' ? address[2 + i] + 32 : address[2 + i]);
-	assert_int_equal(lease_take(f->office.desk->db, &other, work, clock_wall(), 60, &taken), ERR_OK);
+	assert_int_equal(lease_take(w->office.desk->db, &other, work, clock_wall(), 60, &taken), ERR_OK);
 	assert_true(taken);
-	assert_int_equal(auditor_do_due(&f->round, &batch), ERR_NOT_FOUND);
-	assert_int_equal(lease_take(f->office.desk->db, &f->round.holder, work, clock_wall(), 60, &taken), ERR_OK);
+	assert_int_equal(auditor_do_due(&w->round, &batch), ERR_NOT_FOUND);
+	assert_int_equal(lease_take(w->office.desk->db, &w->round.holder, work, clock_wall(), 60, &taken), ERR_OK);
 	assert_false(taken);
 	/* Its time over, anyone may. */
-	assert_int_equal(lease_take(f->office.desk->db, &f->round.holder, work, clock_wall() + 61, 60, &taken), ERR_OK);
+	assert_int_equal(lease_take(w->office.desk->db, &w->round.holder, work, clock_wall() + 61, 60, &taken), ERR_OK);
 	assert_true(taken);
-	assert_int_equal(lease_give_back(f->office.desk->db, &other, work), ERR_OK);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM leases"), 1);
-	assert_int_equal(lease_give_back(f->office.desk->db, &f->round.holder, work), ERR_OK);
-	audit(f, &batch);
+	assert_int_equal(lease_give_back(w->office.desk->db, &other, work), ERR_OK);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM leases"), 1);
+	assert_int_equal(lease_give_back(w->office.desk->db, &w->round.holder, work), ERR_OK);
+	audit(w, &batch);
 	assert_int_equal(batch.count, OBJECTS);
 	audits_batch_free(&batch);
 }
 
-static void remove_all(struct fixture *f)
+static void remove_all(struct works *w)
 {
-	for (int i = 0; i < OBJECTS; i++) {
-		struct message message = {.type = MSG_REMOVE_OBJECT, .get_object = {bytes_of_text("films"), name(i)}};
-
-		assert_int_equal(office_ask(&f->office, f->office.client, &message), REFUSAL_NONE);
-		assert_int_equal(deleter_take_apart(f->office.desk), ERR_OK);
-	}
-	assert_int_equal(deleter_take_apart(f->office.desk), ERR_NOT_FOUND);
+	for (int i = 0; i < OBJECTS; i++)
+		works_remove(w, i);
+	assert_int_equal(deleter_take_apart(w->office.desk), ERR_NOT_FOUND);
 }
 
 static void test_deletion(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct store_space space;
 
-	store_space(f->farm.parts.store, &space);
+	store_space(w->farm.parts.store, &space);
 	assert_int_equal(space.pieces, OBJECTS);
-	remove_all(f);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM ended"), OBJECTS);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), OBJECTS);
-	assert_int_equal(deleter_send(&f->round), ERR_OK);
-	assert_int_equal(deleter_send(&f->round), ERR_NOT_FOUND);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), 0);
-	store_space(f->farm.parts.store, &space);
+	remove_all(w);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM ended"), OBJECTS);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM deletions"), OBJECTS);
+	assert_int_equal(deleter_send(&w->round), ERR_OK);
+	assert_int_equal(deleter_send(&w->round), ERR_NOT_FOUND);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM deletions"), 0);
+	store_space(w->farm.parts.store, &space);
 	assert_int_equal(space.pieces, 0);
-	check_tally(f, 0, 0, 0);
+	check_tally(w, 0, 0, 0);
 }
 
 /* A node that is away is told when it is back. */
 static void test_deletion_is_retried(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 	struct store_space space;
 	uint64_t due;
 
-	farm_stop(&f->farm);
-	remove_all(f);
-	assert_int_equal(deleter_send(&f->round), ERR_OK);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions WHERE tries = 1"), OBJECTS);
-	due = office_number(&f->office, "SELECT MIN(due) FROM deletions");
+	farm_stop(&w->farm);
+	remove_all(w);
+	assert_int_equal(deleter_send(&w->round), ERR_OK);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM deletions WHERE tries = 1"), OBJECTS);
+	due = office_number(&w->office, "SELECT MIN(due) FROM deletions");
 	assert_true(due > clock_wall());
-	assert_int_equal(deleter_send(&f->round), ERR_NOT_FOUND);
-	office_execute(&f->office, "UPDATE deletions SET due = 1");
-	assert_int_equal(deleter_send(&f->round), ERR_OK);
-	assert_true(office_number(&f->office, "SELECT MIN(due) FROM deletions") >= due + 10);
-	farm_start(&f->farm);
-	office_add_listening_node(&f->office, copy_key(f->farm.node), &f->farm.endpoint.at);
-	office_execute(&f->office, "UPDATE deletions SET due = 0");
-	assert_int_equal(deleter_send(&f->round), ERR_OK);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), 0);
-	store_space(f->farm.parts.store, &space);
+	assert_int_equal(deleter_send(&w->round), ERR_NOT_FOUND);
+	office_execute(&w->office, "UPDATE deletions SET due = 1");
+	assert_int_equal(deleter_send(&w->round), ERR_OK);
+	assert_true(office_number(&w->office, "SELECT MIN(due) FROM deletions") >= due + 10);
+	farm_start(&w->farm);
+	office_check_in(&w->office, 0, &w->farm.endpoint.at);
+	office_execute(&w->office, "UPDATE deletions SET due = 0");
+	assert_int_equal(deleter_send(&w->round), ERR_OK);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM deletions"), 0);
+	store_space(w->farm.parts.store, &space);
 	assert_int_equal(space.pieces, 0);
 }
 
 /* What could still be uploaded is deleted now, and once more when that has ended. */
 static void test_offer_is_deleted_twice(void **state)
 {
-	struct fixture *f = *state;
+	struct works *w = *state;
 
-	remove_all(f);
-	office_execute(&f->office, "UPDATE deletions SET again = due + 3600");
-	assert_int_equal(deleter_send(&f->round), ERR_OK);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions WHERE due = again AND tries = 0"),
+	remove_all(w);
+	office_execute(&w->office, "UPDATE deletions SET again = due + 3600");
+	assert_int_equal(deleter_send(&w->round), ERR_OK);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM deletions WHERE due = again AND tries = 0"),
 			 OBJECTS);
-	assert_int_equal(deleter_send(&f->round), ERR_NOT_FOUND);
-	office_execute(&f->office, "UPDATE deletions SET due = 1, again = 1");
-	assert_int_equal(deleter_send(&f->round), ERR_OK);
-	assert_int_equal(office_number(&f->office, "SELECT COUNT(*) FROM deletions"), 0);
+	assert_int_equal(deleter_send(&w->round), ERR_NOT_FOUND);
+	office_execute(&w->office, "UPDATE deletions SET due = 1, again = 1");
+	assert_int_equal(deleter_send(&w->round), ERR_OK);
+	assert_int_equal(office_number(&w->office, "SELECT COUNT(*) FROM deletions"), 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
