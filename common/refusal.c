@@ -59,7 +59,7 @@ static const struct {
 	{REFUSAL_CONFLICT, ERR_CONFLICT, "conflict", "changed meanwhile"},
 	{REFUSAL_QUOTA, ERR_LIMIT, "quota", "past the client's quota"},
 	{REFUSAL_EXIT_AGE, ERR_EARLY, "exit_age", "too young to leave in good order"},
-	{REFUSAL_EXIT_CLOSED, ERR_DENIED, "exit_closed", "disqualified, so it cannot leave in good order"},
+	{REFUSAL_EXIT_CLOSED, ERR_DENIED, "exit_closed", "disqualified or gone already, so it cannot leave"},
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))

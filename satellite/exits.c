@@ -164,6 +164,8 @@ static enum err check_begin(struct request *request)
 
 	if (leaving->state == STATE_DISQUALIFIED)
 		return work_refuse(work, REFUSAL_EXIT_CLOSED, "this node is disqualified");
+	if (leaving->state == STATE_EXITED)
+		return work_refuse(work, REFUSAL_EXIT_CLOSED, "this node has left already");
 	if (allowed > request->now)
 		return work_refuse(work, REFUSAL_EXIT_AGE, "this node may leave in good order from %s on",
 				   clock_format(allowed, when, sizeof(when)));
@@ -265,7 +267,7 @@ struct conclusion {
 	bool over;
 };
 
-/* Why it has failed; NULL: it has not. */
+/* Why it has failed; NULL: it has not. Once an operator says that it has left, nothing can fail any more. */
 static const char *find_failure(const struct conclusion *c, char why[200])
 {
 	const struct leaving *leaving = &c->leaving;
@@ -273,6 +275,8 @@ static const char *find_failure(const struct conclusion *c, char why[200])
 
 	if (leaving->state == STATE_DISQUALIFIED)
 		return "disqualified meanwhile";
+	if (leaving->state == STATE_EXITED)
+		return NULL;
 	if (failed > most)
 		snprintf(why, 200, "%" PRIu64 " of %" PRIu64 " pieces could not be moved, at most %" PRIu64 " may fail",
 			 failed, leaving->pieces, most);

@@ -15,7 +15,8 @@
 
 #define EXITS_AWAY (7 * 86400) /* seconds */
 
-/* EXIT. Refused with EXIT_AGE before the node is settings->exit_age old, EXIT_CLOSED when it is disqualified. */
+/* EXIT. Refused with EXIT_AGE before the node is settings->exit_age old, EXIT_CLOSED when it is disqualified or
+ * an operator said that it has left. */
 enum err exits_answer(struct work *work) WARN_UNUSED;
 
 /* A piece of a leaving node is somewhere else now: it was moved, or had to be made from others. Nothing happens for a

@@ -216,6 +216,40 @@ static void test_sent_away(void **state)
 	assert_int_equal(ask(office, false).state, EXIT_COMPLETE);
 }
 
+static enum err note_exited(struct database *db, void *arg)
+{
+	struct office *office = arg;
+
+	return standings_note(db, key_address(office->nodes[NODE]), STANDING_EXITED, clock_wall(), "it is let go");
+}
+
+/* An operator's word that it has left in good order counts, whatever could not be moved. */
+static void test_let_go(void **state)
+{
+	struct office *office = *state;
+	struct msg_exit_state m;
+
+	ask(office, true);
+	office_execute(office, "UPDATE pieces SET lost = stored WHERE piece IN (SELECT piece FROM pieces LIMIT 3)");
+	assert_int_equal(database_transaction(office->desk->db, note_exited, office), ERR_OK);
+	check(office);
+	m = ask(office, false);
+	assert_int_equal(m.state, EXIT_COMPLETE);
+	assert_int_not_equal(m.receipt.len, 0);
+	assert_int_equal(standing_of(office).disqualified, 0);
+}
+
+/* One that has left does not leave again. */
+static void test_left_already(void **state)
+{
+	struct office *office = *state;
+
+	assert_int_equal(database_transaction(office->desk->db, note_exited, office), ERR_OK);
+	assert_int_equal(try(office), REFUSAL_EXIT_CLOSED);
+	assert_int_equal(standing_of(office).exiting, 0);
+	check(office);
+}
+
 #define exit_test(test) cmocka_unit_test_setup_teardown(test, set_up, office_tear_down)
 
 int main(void)
@@ -230,6 +264,8 @@ int main(void)
 		exit_test(test_away_for_too_long),
 		exit_test(test_disqualified_meanwhile),
 		exit_test(test_sent_away),
+		exit_test(test_let_go),
+		exit_test(test_left_already),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
