@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 #include <uthash.h>
 
+#include "common/key.h"
 #include "common/memory.h"
 
 #define BUSY_TIMEOUT_MS 10000
@@ -533,6 +534,11 @@ void query_bytes(struct query *q, const char *name, struct bytes value)
 }
 
 void query_bytes32(struct query *q, const char *name, const struct bytes32 *value)
+{
+	query_bytes(q, name, bytes_of(value->b, sizeof(value->b)));
+}
+
+void query_address(struct query *q, const char *name, const struct address *value)
 {
 	query_bytes(q, name, bytes_of(value->b, sizeof(value->b)));
 }

@@ -14,6 +14,7 @@
 
 #define DATABASE_MESSAGE 256
 
+struct address;
 struct database;
 struct query;
 
@@ -57,6 +58,7 @@ void query_int(struct query *q, const char *name, uint64_t value);
 void query_text(struct query *q, const char *name, const char *text);
 void query_bytes(struct query *q, const char *name, struct bytes value);
 void query_bytes32(struct query *q, const char *name, const struct bytes32 *value);
+void query_address(struct query *q, const char *name, const struct address *value);
 void query_null(struct query *q, const char *name);
 /* The next row: ERR_OK with *ret_row true when there is one. After false or a failure the statement is reset.
  * ERR_EXISTS for a uniqueness conflict, ERR_CONFLICT for other constraints, ERR_BUSY, ERR_FULL, ERR_DATABASE. */

@@ -89,11 +89,6 @@ struct ledger {
 	size_t total_room;
 };
 
-static void query_address(struct query *q, const char *name, const struct address *address)
-{
-	query_bytes(q, name, bytes_of(address->b, sizeof(address->b)));
-}
-
 static struct ledger_totals *totals_of(struct ledger *ledger, const struct address *satellite)
 {
 	for (size_t i = 0; i < ledger->total_count; i++) {

@@ -71,7 +71,7 @@ enum err ledger_last_settled(struct ledger *ledger, const struct address *satell
 		database_query(ledger_database(ledger), "SELECT MAX(at) FROM settlements WHERE satellite = $satellite");
 	enum err err;
 
-	query_bytes(q, "satellite", bytes_of(satellite->b, sizeof(satellite->b)));
+	query_address(q, "satellite", satellite);
 	err = query_one(q);
 	if (err == ERR_OK)
 		*ret = query_get_int(q, 0);

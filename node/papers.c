@@ -677,7 +677,7 @@ static enum err write_claim(struct database *db, void *arg)
 	struct query *q = database_query(db, "INSERT INTO claims (satellite, hash, at, amount) "
 					     "VALUES ($satellite, $hash, $at, $amount) ON CONFLICT DO NOTHING");
 
-	query_bytes(q, "satellite", bytes_of(claim->satellite.b, sizeof(claim->satellite.b)));
+	query_address(q, "satellite", &claim->satellite);
 	query_text(q, "hash", claim->transaction);
 	query_int(q, "at", claim->at);
 	query_int(q, "amount", amount_units(claim->amount));

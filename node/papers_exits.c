@@ -47,7 +47,7 @@ static enum err write_exit(struct database *db, void *arg)
 		    "failed = excluded.failed, why = excluded.why, signed = excluded.signed WHERE "
 		    "length(exits.signed) = 0");
 
-	query_bytes(q, "satellite", bytes_of(leaving->satellite->b, sizeof(leaving->satellite->b)));
+	query_address(q, "satellite", leaving->satellite);
 	query_int(q, "told", exit->told);
 	query_int(q, "asked", exit->asked);
 	query_int(q, "ended", exit->ended);
@@ -77,7 +77,7 @@ enum err papers_exit(struct papers *papers, const struct address *satellite, str
 	struct bytes receipt;
 	enum err err;
 
-	query_bytes(q, "satellite", bytes_of(satellite->b, sizeof(satellite->b)));
+	query_address(q, "satellite", satellite);
 	err = query_one(q);
 	receipt = query_get_bytes(q, 8);
 	if (err == ERR_OK && receipt.len > sizeof(ret->receipt))

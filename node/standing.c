@@ -75,7 +75,7 @@ void standing_close(struct standing *standing)
 
 static void bind_satellite(struct query *q, const struct address *satellite)
 {
-	query_bytes(q, "satellite", bytes_of(satellite->b, sizeof(satellite->b)));
+	query_address(q, "satellite", satellite);
 }
 
 static void bind_text(struct query *q, const char *name, struct bytes text)

@@ -28,7 +28,7 @@ enum err adjustments_add(struct database *db, const struct adjustment *adjustmen
 	q = database_query(db, "INSERT INTO adjustments (id, node, period, kind, concerns, amount, at, note) VALUES "
 			       "($id, $node, $period, $kind, $concerns, $amount, $at, $note)");
 	query_bytes32(q, "id", &id);
-	query_bytes(q, "node", bytes_of(adjustment->node.b, sizeof(adjustment->node.b)));
+	query_address(q, "node", &adjustment->node);
 	query_int(q, "period", adjustment->period);
 	query_int(q, "kind", adjustment->kind);
 	query_int(q, "concerns", adjustment->concerns);
@@ -62,7 +62,7 @@ enum err adjustments_apply(struct database *db, const struct address *node, uint
 	bool row;
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_int(q, "period", period);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		err = apply(month, query_get_int(q, 0), (uint32_t)query_get_int(q, 1), amount_of(query_get_int(q, 2)),

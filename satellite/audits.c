@@ -35,14 +35,9 @@ void audits_batch_free(struct audit_batch *batch)
 	"node = $node AND lost = 0 AND NOT EXISTS (SELECT 1 FROM segments s JOIN objects o ON o.version = s.version " \
 	"WHERE s.segment = pieces.segment AND o.expires > 0 AND o.expires <= $now)"
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static void bind_audited(struct query *q, const struct address *node)
 {
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "now", clock_wall() + 2 * RULES_SKEW);
 }
 
@@ -224,7 +219,7 @@ static enum err set_round(struct database *db, void *arg)
 	struct query *q = database_query(db, "UPDATE audit_rounds SET after = $after, due = $due, piece_us = $us WHERE "
 					     "node = $node");
 
-	bind_node(q, &round->node);
+	query_address(q, "node", &round->node);
 	query_bytes32(q, "after", &round->after);
 	query_int(q, "due", round->due);
 	query_int(q, "us", round->piece_us);

@@ -118,7 +118,7 @@ static enum err check_cumulative(struct history *h, const struct month_row *row)
 	struct bytes32 payee;
 	enum err err;
 
-	query_bytes(q, "payee", bytes_of(row->payee.b, sizeof(row->payee.b)));
+	query_address(q, "payee", &row->payee);
 	query_int(q, "period", row->period);
 	err = query_one(q);
 	if (err != ERR_OK)
@@ -182,7 +182,7 @@ static enum err sum_days(struct history *h, const struct month_row *row, uint128
 	bool any;
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(h->node->b, sizeof(h->node->b)));
+	query_address(q, "node", h->node);
 	query_int(q, "first", row->first_day);
 	query_int(q, "end", row->end_day);
 	for (err = query_step(q, &any); err == ERR_OK && any; err = query_step(q, &any)) {
@@ -237,7 +237,7 @@ static enum err sum_hours(struct database *db, const char *sql, const struct add
 	struct query *q = database_query(db, sql);
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_int(q, "first", row->first_day * 24);
 	query_int(q, "end", row->end_day * 24);
 	err = query_one(q);
@@ -328,7 +328,7 @@ static enum err check_node(struct books *books, const struct address *node, uint
 	enum err err;
 
 	h.sheet = memory_new(1, sizeof(*h.sheet));
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		err = check_month(&h, q);
 		if (err != ERR_OK)

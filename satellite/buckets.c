@@ -43,7 +43,7 @@ static void bind_bucket(struct query *q, struct work *work, struct bytes name)
 {
 	char text[BUCKET_MAX + 1];
 
-	query_bytes(q, "owner", bytes_of(work->caller->address.b, 20));
+	query_address(q, "owner", &work->caller->address);
 	query_text(q, "name", name_text(name, text));
 }
 
@@ -136,7 +136,7 @@ enum err buckets_list(struct work *work)
 	reply_list_begin(&list, work->reply, &answer, &answer.buckets.buckets, &answer.buckets.last,
 			 &item_bucket_fields);
 	reply_list_limit(&list, 800);
-	query_bytes(q, "owner", bytes_of(work->caller->address.b, 20));
+	query_address(q, "owner", &work->caller->address);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		item.bucket = bytes_of_text(query_get_text(q, 0));
 		item.created = query_get_int(q, 1);

@@ -194,7 +194,7 @@ static enum err watch(struct database *db, void *arg)
 			    "$network, 1, $start) ON CONFLICT (node) DO UPDATE SET state = excluded.state, network "
 			    "= excluded.network, walking = 1, after = excluded.after");
 
-		query_bytes(q, "node", bytes_of(changes->nodes[i].node.b, sizeof(struct address)));
+		query_address(q, "node", &changes->nodes[i].node);
 		query_int(q, "state", changes->nodes[i].state);
 		query_text(q, "network", changes->nodes[i].network);
 		query_bytes(q, "start", bytes_of("", 0));
@@ -231,7 +231,7 @@ static enum err note_node(struct database *db, void *arg)
 
 	query_int(q, "walking", !step->over);
 	query_bytes(q, "after", step->after);
-	query_bytes(q, "node", bytes_of(step->node.b, sizeof(step->node.b)));
+	query_address(q, "node", &step->node);
 	return query_run(q);
 }
 
@@ -298,7 +298,7 @@ static enum err walk_node(struct desk *desk, bool *ret_more)
 	if (err == ERR_OK) {
 		q = database_query(desk->db, "SELECT segment, piece FROM pieces WHERE node = $node AND piece > $after "
 					     "ORDER BY piece LIMIT $limit");
-		query_bytes(q, "node", bytes_of(step.node.b, sizeof(step.node.b)));
+		query_address(q, "node", &step.node);
 		query_bytes(q, "after", bytes_of(after.b, len));
 		err = read_batch(q, batch);
 	}

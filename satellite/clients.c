@@ -80,14 +80,14 @@ static enum err use_grant(struct work *work, struct database *db, const struct b
 	enum err err;
 
 	query_bytes32(q, "code", code);
-	query_bytes(q, "client", bytes_of(work->caller->address.b, 20));
+	query_address(q, "client", &work->caller->address);
 	query_int(q, "now", clock_wall());
 	err = query_run(q);
 	if (err != ERR_OK)
 		return err;
 	q = database_query(db, "INSERT INTO clients (address, id, enrolled) VALUES ($address, $id, $now) "
 			       "ON CONFLICT (address) DO NOTHING");
-	query_bytes(q, "address", bytes_of(work->caller->address.b, 20));
+	query_address(q, "address", &work->caller->address);
 	query_bytes(q, "id", bytes_of(work->caller->id.b, KEY_ID_BYTES));
 	query_int(q, "now", clock_wall());
 	return query_run(q);
@@ -121,7 +121,7 @@ enum err clients_known(struct database *db, const struct address *client, bool *
 	struct query *q = database_query(db, "SELECT 1 FROM clients WHERE address = $address");
 	enum err err;
 
-	query_bytes(q, "address", bytes_of(client->b, sizeof(client->b)));
+	query_address(q, "address", client);
 	err = query_one(q);
 	query_reset(q);
 	if (err != ERR_OK && err != ERR_NOT_FOUND)

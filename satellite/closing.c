@@ -214,7 +214,7 @@ static enum err add_cumulative(struct run *run, struct database *db, struct paye
 	struct query *q = database_query(db, "SELECT COALESCE(SUM(allotted), 0) FROM statements WHERE payee = $payee");
 	enum err err;
 
-	query_bytes(q, "payee", bytes_of(sum->payee.b, sizeof(sum->payee.b)));
+	query_address(q, "payee", &sum->payee);
 	err = query_one(q);
 	if (err != ERR_OK)
 		return err;

@@ -9,11 +9,6 @@
 #define RETRY_SECONDS 600
 #define RETRY_DOUBLINGS 10
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 const char *collections_outcome_name(enum collections_outcome outcome)
 {
 	switch (outcome) {
@@ -59,7 +54,7 @@ enum err collections_count(struct database *db, const struct address *node, uint
 					     "(SELECT COUNT(*) FROM deletions WHERE node = $node)");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err != ERR_OK)
 		return err;
@@ -84,7 +79,7 @@ enum err collections_each_wanted(struct database *db, const struct address *node
 	for (size_t i = 0; err == ERR_OK && i < sizeof(tables) / sizeof(tables[0]); i++) {
 		struct query *q = database_query(db, tables[i]);
 
-		bind_node(q, node);
+		query_address(q, "node", node);
 		query_bytes32(q, "first", first);
 		query_bytes32(q, "last", last);
 		for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
@@ -108,7 +103,7 @@ static enum err tries_before(struct database *db, const struct address *node, ui
 	struct query *q = database_query(db, "SELECT tries FROM collections WHERE node = $node");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		*ret = query_get_int(q, 0);
@@ -159,7 +154,7 @@ static enum err keep(struct database *db, void *arg)
 		    "pieces = excluded.pieces, bytes = excluded.bytes, unwanted_pieces = excluded.unwanted_pieces, "
 		    "unwanted_bytes = excluded.unwanted_bytes, moved_pieces = excluded.moved_pieces, "
 		    "moved_bytes = excluded.moved_bytes, why = excluded.why");
-	bind_node(q, &round->node);
+	query_address(q, "node", &round->node);
 	query_int(q, "due", next_due(note, tries));
 	query_int(q, "tries", failed ? tries + 1 : 0);
 	query_int(q, "outcome", round->outcome);

@@ -10,11 +10,6 @@
 #define RETRY_MOST 43200     /* seconds: the longest pause */
 #define PATIENCE (3 * 86400) /* seconds after which a challenge has failed, however often it was asked */
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static uint64_t pause_after(const struct settings *settings, uint32_t tries)
 {
 	uint64_t pause = settings->audit_retry;
@@ -42,7 +37,7 @@ enum err containment_keep(struct database *db, const struct settings *settings, 
 	q = database_query(db, "INSERT INTO contained (node, challenge, asked, tries, due) VALUES ($node, $challenge, "
 			       "$asked, $tries, $due) ON CONFLICT (node) DO UPDATE SET tries = excluded.tries, "
 			       "due = excluded.due WHERE contained.challenge = excluded.challenge");
-	bind_node(q, &batch->node);
+	query_address(q, "node", &batch->node);
 	query_bytes(q, "challenge", bytes_of(batch->sent, batch->sent_len));
 	query_int(q, "asked", batch->first_asked);
 	query_int(q, "tries", tries);
@@ -54,7 +49,7 @@ enum err containment_end(struct database *db, const struct address *node)
 {
 	struct query *q = database_query(db, "DELETE FROM contained WHERE node = $node");
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	return query_run(q);
 }
 
@@ -78,7 +73,7 @@ enum err containment_is_due(struct database *db, const struct address *node, uin
 	struct query *q = database_query(db, "SELECT 1 FROM contained WHERE node = $node AND due <= $now");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "now", now);
 	err = query_one(q);
 	query_reset(q);
@@ -96,7 +91,7 @@ static enum err read_piece(struct database *db, const struct address *node, cons
 	enum err err;
 
 	*ret = (struct audited_piece){.piece = asked->piece, .samples = asked->samples};
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_bytes32(q, "piece", &asked->piece);
 	query_int(q, "now", clock_wall() + 2 * RULES_SKEW);
 	err = query_one(q);
@@ -139,7 +134,7 @@ enum err containment_read(struct database *db, const struct address *node, struc
 	enum err err;
 
 	audits_batch_init(ret, node, CHALLENGE_PIECES);
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		err = read_challenge(q, ret, &challenge);

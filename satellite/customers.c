@@ -10,7 +10,7 @@
 
 static void bind_client(struct query *q, const struct address *client)
 {
-	query_bytes(q, "client", bytes_of(client->b, sizeof(client->b)));
+	query_address(q, "client", client);
 }
 
 enum err customers_add_segment(struct database *db, const struct bytes32 *version, uint64_t bytes)

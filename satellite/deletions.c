@@ -17,11 +17,6 @@ enum err deletions_due(struct database *db, uint64_t now, uint32_t skip, struct 
 	return err;
 }
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 struct take {
 	uint64_t now;
 	struct deletion_batch *batch;
@@ -39,7 +34,7 @@ static enum err take(struct database *db, void *arg)
 	enum err err;
 
 	batch->count = 0;
-	bind_node(q, &batch->node);
+	query_address(q, "node", &batch->node);
 	query_int(q, "now", t->now);
 	query_int(q, "limit", DELETIONS_BATCH);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
@@ -64,7 +59,7 @@ static enum err run_on_piece(struct database *db, const char *sql, uint64_t now,
 {
 	struct query *q = database_query(db, sql);
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_bytes32(q, "piece", piece);
 	query_int(q, "now", now);
 	return query_run(q);
@@ -111,7 +106,7 @@ static enum err failed(struct database *db, void *arg)
 		database_query(db, "UPDATE deletions SET tries = tries + 1, due = $now + CASE WHEN tries < 8 THEN "
 				   "10 * (1 << tries) ELSE 3600 END WHERE node = $node AND due <= $now");
 
-	bind_node(q, f->node);
+	query_address(q, "node", f->node);
 	query_int(q, "now", f->now);
 	return query_run(q);
 }

@@ -30,11 +30,6 @@ struct leaving {
 	size_t receipt_len;
 };
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static enum err read_exit(struct database *db, struct leaving *ret)
 {
 	struct query *q =
@@ -43,7 +38,7 @@ static enum err read_exit(struct database *db, struct leaving *ret)
 	struct bytes receipt;
 	enum err err;
 
-	bind_node(q, &ret->node);
+	query_address(q, "node", &ret->node);
 	err = query_one(q);
 	if (err == ERR_OK) {
 		ret->asked = query_get_int(q, 0);
@@ -76,7 +71,7 @@ static enum err read_node(struct database *db, struct leaving *ret, uint64_t *re
 		    "FROM nodes n JOIN reputations r ON r.node = n.address WHERE n.address = $node");
 	enum err err;
 
-	bind_node(q, &ret->node);
+	query_address(q, "node", &ret->node);
 	err = query_one(q);
 	if (err != ERR_OK)
 		return err;
@@ -147,7 +142,7 @@ static enum err insert_exit(struct database *db, const struct leaving *leaving, 
 		database_query(db, "INSERT INTO exits (node, asked, pieces, bytes, moved, failed, ended, why, "
 				   "signed) VALUES ($node, $now, $pieces, $bytes, 0, 0, 0, '', $nothing)");
 
-	bind_node(q, &leaving->node);
+	query_address(q, "node", &leaving->node);
 	query_int(q, "now", now);
 	query_int(q, "pieces", leaving->pieces);
 	query_int(q, "bytes", leaving->bytes);
@@ -255,7 +250,7 @@ enum err exits_count(struct database *db, const struct address *node, bool moved
 					     "WHERE node = $node AND ended = 0");
 
 	query_int(q, "moved", moved);
-	bind_node(q, node);
+	query_address(q, "node", node);
 	return query_run(q);
 }
 
@@ -296,7 +291,7 @@ static enum err close_exit(struct database *db, const struct conclusion *c, cons
 	query_int(q, "failed", failed_so_far(&c->leaving));
 	query_text(q, "why", why);
 	query_bytes(q, "signed", receipt);
-	bind_node(q, &c->leaving.node);
+	query_address(q, "node", &c->leaving.node);
 	return query_run(q);
 }
 

@@ -35,7 +35,7 @@ static struct query *select_hours(struct database *db, const char *sql, const st
 {
 	struct query *q = database_query(db, sql);
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_int(q, "first", stretch->first_day * DAY_HOURS);
 	query_int(q, "end", stretch->end_day * DAY_HOURS);
 	return q;

@@ -53,7 +53,7 @@ enum ledger_account ledger_credit(enum ledger_reason reason)
 
 static void bind_party(struct query *q, const struct address *party)
 {
-	query_bytes(q, "party", bytes_of(party->b, sizeof(party->b)));
+	query_address(q, "party", party);
 }
 
 enum err ledger_post(struct database *db, const struct ledger_entry *entry)

@@ -105,7 +105,7 @@ static struct query *ask(struct walk *walk)
 			       "owner = $owner AND bucket = $bucket AND path >= $at AND (expires = 0 OR "
 			       "expires > $now) ORDER BY path");
 
-	query_bytes(q, "owner", bytes_of(walk->work->caller->address.b, 20));
+	query_address(q, "owner", &walk->work->caller->address);
 	query_text(q, "bucket", walk->bucket);
 	query_bytes(q, "at", bytes_of(walk->at, walk->at_len));
 	query_int(q, "now", walk->now);

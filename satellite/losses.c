@@ -49,11 +49,6 @@ static enum err check(struct report *report)
 	return ERR_OK;
 }
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static enum err mark(struct database *db, struct report *report, const struct bytes32 *piece)
 {
 	struct query *q;
@@ -63,7 +58,7 @@ static enum err mark(struct database *db, struct report *report, const struct by
 		return err;
 	q = database_query(db, "UPDATE pieces SET lost = $at WHERE node = $node AND piece = $piece AND lost = 0");
 	query_int(q, "at", report->at);
-	bind_node(q, &report->loss.node);
+	query_address(q, "node", &report->loss.node);
 	query_bytes32(q, "piece", piece);
 	err = query_run(q);
 	if (err == ERR_OK)
@@ -80,7 +75,7 @@ static enum err keep(struct database *db, const struct report *report)
 					     "ON CONFLICT (loss) DO NOTHING");
 
 	query_bytes32(q, "loss", &report->hash);
-	bind_node(q, &report->loss.node);
+	query_address(q, "node", &report->loss.node);
 	query_int(q, "at", report->at);
 	query_int(q, "received", report->now);
 	query_bytes(q, "signed", m->loss);

@@ -165,7 +165,7 @@ static enum err add_history(struct database *db, const struct address *node, jso
 	enum err err;
 
 	json_object_set_new(json, "notices", list);
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		last = query_get_int(q, 0);

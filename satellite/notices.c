@@ -16,22 +16,17 @@ const char *notice_kind_name(enum notice_kind kind)
 	return "other";
 }
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static enum err next_number(struct database *db, const struct address *node, uint64_t *ret)
 {
 	struct query *q = database_query(db, "UPDATE reputations SET notices = notices + 1 WHERE node = $node");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_run(q);
 	if (err != ERR_OK)
 		return err;
 	q = database_query(db, "SELECT notices FROM reputations WHERE node = $node");
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_one(q);
 	*ret = err == ERR_OK ? query_get_int(q, 0) : 0;
 	query_reset(q);
@@ -48,7 +43,7 @@ enum err notices_add(struct database *db, const struct address *node, const stru
 		return err;
 	q = database_query(db, "INSERT INTO notices (node, number, at, kind, state, verdict, piece, challenge, words) "
 			       "VALUES ($node, $number, $at, $kind, $state, $verdict, $piece, $challenge, $words)");
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "number", number);
 	query_int(q, "at", notice->at);
 	query_int(q, "kind", notice->kind);
@@ -81,7 +76,7 @@ enum err notices_each(struct database *db, const struct address *node, uint64_t 
 	bool row;
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "after", after);
 	query_int(q, "limit", limit);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {

@@ -20,7 +20,7 @@ static void bind_bucket(struct query *q, struct work *work, struct bytes bucket)
 	char text[65];
 
 	snprintf(text, sizeof(text), "%.*s", (int)bucket.len, bucket.data);
-	query_bytes(q, "owner", bytes_of(work->caller->address.b, 20));
+	query_address(q, "owner", &work->caller->address);
 	query_text(q, "bucket", text);
 }
 
@@ -103,7 +103,7 @@ static enum err find_object(struct work *work, const struct bytes32 *version, st
 	enum err err;
 
 	query_bytes32(q, "version", version);
-	query_bytes(q, "owner", bytes_of(work->caller->address.b, 20));
+	query_address(q, "owner", &work->caller->address);
 	err = query_one(q);
 	if (err == ERR_NOT_FOUND)
 		return work_refuse(work, REFUSAL_NOT_FOUND, "version: no such object");

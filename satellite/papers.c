@@ -20,7 +20,7 @@ static enum err tell_prices(struct database *db, void *arg)
 	enum err err;
 
 	work->reply->len = 0; /* a view that has to begin anew begins the answer anew */
-	query_bytes(q, "party", bytes_of(satellite->b, sizeof(satellite->b)));
+	query_address(q, "party", satellite);
 	query_int(q, "from", (uint64_t)work->message->ask_prices.day * PRICE_DAY);
 	reply_list_begin(&list, work->reply, &answer, &answer.prices.prices, &answer.prices.last, &item_signed_fields);
 	reply_list_limit(&list, PRICES_PART);
@@ -55,7 +55,7 @@ static enum err tell_statements(struct database *db, void *arg)
 	enum err err;
 
 	work->reply->len = 0;
-	query_bytes(q, "node", bytes_of(work->caller->address.b, sizeof(work->caller->address.b)));
+	query_address(q, "node", &work->caller->address);
 	query_int(q, "period", work->message->ask_statements.period);
 	query_int(q, "limit", STATEMENTS_AT_ONCE);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
@@ -89,7 +89,7 @@ static enum err find_price(struct database *db, const struct address *node, uint
 	struct signature signature;
 	enum err err;
 
-	query_bytes(q, "party", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "party", node);
 	query_int(q, "at", at);
 	err = query_one(q);
 	*known = err == ERR_OK;

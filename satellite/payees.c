@@ -7,7 +7,7 @@ static enum err run(struct database *db, const char *sql, const struct address *
 {
 	struct query *q = database_query(db, sql);
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_bytes(q, "begins", begins);
 	return query_run(q);
 }
@@ -20,7 +20,7 @@ static enum err drop_oldest(struct database *db, const struct address *node)
 				   "(SELECT begins FROM payees WHERE node = $node ORDER BY begins DESC LIMIT "
 				   "$most) AS newest)");
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_int(q, "most", PAYEES_MOST);
 	return query_run(q);
 }
@@ -34,7 +34,7 @@ static enum err find_before(struct database *db, const struct address *node, str
 	struct signature signature;
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_bytes(q, "begins", begins);
 	err = query_one(q);
 	if (err == ERR_OK && typed_decode(&typed_payee, query_get_bytes(q, 0), ret, &signature) != ERR_OK)
@@ -67,7 +67,7 @@ enum err payees_keep(struct database *db, const struct address *node, struct byt
 	if (err != ERR_OK)
 		return err;
 	q = database_query(db, "INSERT INTO payees (node, begins, signed) VALUES ($node, $begins, $signed)");
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_bytes(q, "begins", bytes_of(begins, sizeof(begins)));
 	query_bytes(q, "signed", signed_payee);
 	err = query_run(q);
@@ -82,7 +82,7 @@ enum err payees_at(struct database *db, const struct address *node, uint64_t end
 	bool row;
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		struct signature signature;
 

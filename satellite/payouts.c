@@ -117,7 +117,7 @@ enum err payouts_nodes(struct database *db, uint32_t period, const struct addres
 	bool row;
 	enum err err;
 
-	query_bytes(q, "payee", bytes_of(payee->b, sizeof(payee->b)));
+	query_address(q, "payee", payee);
 	query_int(q, "period", period);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		nodes = memory_grow(nodes, &room, count + 1, sizeof(*nodes));

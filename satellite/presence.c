@@ -36,7 +36,7 @@ static enum err is_online(struct database *db, const struct address *node, uint6
 	struct query *q = database_query(db, "SELECT reachable, checked_in FROM nodes WHERE address = $address");
 	enum err err;
 
-	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "address", node);
 	err = query_one(q);
 	*ret = err == ERR_OK && query_get_int(q, 0) == 1 && query_get_int(q, 1) >= since;
 	query_reset(q);

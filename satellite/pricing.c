@@ -39,7 +39,7 @@ static enum err read_list(struct database *db, const struct pricing *pricing, co
 	enum err err;
 
 	list->count = 0;
-	query_bytes(q, "party", bytes_of(party->b, sizeof(party->b)));
+	query_address(q, "party", party);
 	query_int(q, "from", pricing->from);
 	query_int(q, "until", pricing->until);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
@@ -109,7 +109,7 @@ enum err pricing_each_ask(struct database *db, const struct address *satellite, 
 	bool row;
 	enum err err;
 
-	query_bytes(q, "satellite", bytes_of(satellite->b, sizeof(satellite->b)));
+	query_address(q, "satellite", satellite);
 	query_int(q, "at", at);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		err = read_price(q, &ask);
@@ -131,7 +131,7 @@ enum err pricing_keep(struct database *db, const struct price *price, const stru
 
 	writer_init(&w, wire, sizeof(wire));
 	typed_encode(&typed_price, price, signature, &w);
-	query_bytes(q, "party", bytes_of(price->party.b, sizeof(price->party.b)));
+	query_address(q, "party", &price->party);
 	query_int(q, "begins", price->from);
 	query_bytes(q, "signed", writer_bytes(&w));
 	return query_run(q);
@@ -150,7 +150,7 @@ static enum err find_last(struct database *db, const struct address *party, stru
 		database_query(db, "SELECT signed FROM prices WHERE party = $party ORDER BY begins DESC LIMIT 1");
 	enum err err;
 
-	query_bytes(q, "party", bytes_of(party->b, sizeof(party->b)));
+	query_address(q, "party", party);
 	err = query_one(q);
 	if (err == ERR_OK)
 		err = read_price(q, ret);

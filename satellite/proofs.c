@@ -55,7 +55,7 @@ static enum err find_payee(struct work *work, struct database *db, uint32_t peri
 	struct query *q = database_query(db, "SELECT payee FROM statements WHERE node = $node AND period = $period");
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(work->caller->address.b, sizeof(work->caller->address.b)));
+	query_address(q, "node", &work->caller->address);
 	query_int(q, "period", period);
 	err = query_one(q);
 	if (err == ERR_OK)

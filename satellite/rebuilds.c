@@ -8,16 +8,11 @@
 
 #define LAPSED 100 /* in one step */
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static enum err forget(struct database *db, const struct rebuild_place *place)
 {
 	struct query *q = database_query(db, "DELETE FROM rebuilds WHERE node = $node AND piece = $piece");
 
-	bind_node(q, &place->node);
+	query_address(q, "node", &place->node);
 	query_bytes32(q, "piece", &place->piece);
 	return query_run(q);
 }
@@ -28,7 +23,7 @@ static enum err queue_deletion(struct database *db, const struct rebuild_place *
 		database_query(db, "INSERT INTO deletions (node, piece, ends, due, again, tries) VALUES ($node, "
 				   "$piece, $now, $now, $again, 0) ON CONFLICT (node, piece) DO NOTHING");
 
-	bind_node(q, &place->node);
+	query_address(q, "node", &place->node);
 	query_bytes32(q, "piece", &place->piece);
 	query_int(q, "now", now);
 	query_int(q, "again", again);
@@ -42,7 +37,7 @@ enum err rebuilds_begin(struct database *db, const struct bytes32 *segment, cons
 					     "$piece, $segment, $expires)");
 	enum err err;
 
-	bind_node(q, &place->node);
+	query_address(q, "node", &place->node);
 	query_bytes32(q, "piece", &place->piece);
 	query_bytes32(q, "segment", segment);
 	query_int(q, "expires", expires);
@@ -56,7 +51,7 @@ enum err rebuilds_drop(struct database *db, const struct rebuild_place *place, u
 	uint64_t expires;
 	enum err err;
 
-	bind_node(q, &place->node);
+	query_address(q, "node", &place->node);
 	query_bytes32(q, "piece", &place->piece);
 	err = query_one(q);
 	expires = query_get_int(q, 0);
@@ -149,7 +144,7 @@ static enum err is_wanted(struct database *db, const struct bytes32 *segment, co
 		return err;
 	q = database_query(db, "SELECT 1 FROM pieces WHERE segment = $segment AND node = $node AND number <> $number");
 	query_bytes32(q, "segment", segment);
-	bind_node(q, &piece->node);
+	query_address(q, "node", &piece->node);
 	query_int(q, "number", piece->number);
 	err = has_row(q, &holds);
 	*ret = stands && !taken && !holds;
@@ -168,7 +163,7 @@ static enum err end_piece(struct database *db, const struct judged_piece *old, u
 	q = database_query(db, "INSERT INTO ended (node, piece, size, stored, ended) SELECT node, piece, size, stored, "
 			       "CASE WHEN lost > 0 THEN lost WHEN stored > $now THEN stored ELSE $now END FROM pieces "
 			       "WHERE node = $node AND piece = $piece");
-	bind_node(q, &old->node);
+	query_address(q, "node", &old->node);
 	query_bytes32(q, "piece", &old->piece);
 	query_int(q, "now", now);
 	err = query_run(q);
@@ -177,7 +172,7 @@ static enum err end_piece(struct database *db, const struct judged_piece *old, u
 	if (err != ERR_OK)
 		return err;
 	q = database_query(db, "DELETE FROM pieces WHERE node = $node AND piece = $piece");
-	bind_node(q, &old->node);
+	query_address(q, "node", &old->node);
 	query_bytes32(q, "piece", &old->piece);
 	return query_run(q);
 }

@@ -77,7 +77,7 @@ static enum err store_check_in(struct database *db, void *arg)
 
 	snprintf(claimed, sizeof(claimed), "%.*s", (int)m->endpoint.len, m->endpoint.data);
 	snprintf(version, sizeof(version), "%.*s", (int)m->version.len, m->version.data);
-	query_bytes(q, "address", bytes_of(work->caller->address.b, 20));
+	query_address(q, "address", &work->caller->address);
 	query_bytes(q, "id", bytes_of(work->caller->id.b, KEY_ID_BYTES));
 	query_text(q, "claimed", claimed);
 	query_text(q, "version", version);
@@ -119,7 +119,7 @@ enum err registry_take_room(struct database *db, const struct address *node, uin
 					     "available - $bytes ELSE 0 END WHERE address = $address");
 
 	query_int(q, "bytes", bytes);
-	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "address", node);
 	return query_run(q);
 }
 
@@ -145,7 +145,7 @@ static enum err store_dialled(struct database *db, void *arg)
 		q = database_query(db, "UPDATE nodes SET reachable = 0, dialled = $now WHERE address = $address");
 	}
 	query_int(q, "now", clock_wall());
-	query_bytes(q, "address", bytes_of(dialled->work->caller->address.b, 20));
+	query_address(q, "address", &dialled->work->caller->address);
 	return query_run(q);
 }
 
@@ -202,7 +202,7 @@ enum err registry_find(struct database *db, const char *text, struct address *re
 
 	if (id_from_hex(text, &id) != ERR_OK && address_from_text(text, &address) != ERR_OK)
 		return ERR_FORMAT;
-	query_bytes(q, "address", bytes_of(address.b, sizeof(address.b)));
+	query_address(q, "address", &address);
 	query_bytes(q, "id", bytes_of(id.b, sizeof(id.b)));
 	err = query_one(q);
 	if (err == ERR_OK)
@@ -216,7 +216,7 @@ enum err registry_known(struct database *db, const struct address *node, bool *r
 	struct query *q = database_query(db, "SELECT 1 FROM nodes WHERE address = $address");
 	enum err err;
 
-	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "address", node);
 	err = query_one(q);
 	query_reset(q);
 	if (err != ERR_OK && err != ERR_NOT_FOUND)
@@ -231,7 +231,7 @@ enum err registry_endpoint(struct database *db, const struct address *node, stru
 					     "endpoint <> ''");
 	enum err err;
 
-	query_bytes(q, "address", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "address", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		err = query_get_exact(q, 0, ret->id.b, sizeof(ret->id.b));

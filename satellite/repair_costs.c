@@ -11,7 +11,7 @@ static enum err read_pending(struct database *db, const struct address *node, ui
 					     "kind = $kind AND period > COALESCE((SELECT MAX(period) FROM months), 0)");
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_int(q, "kind", LINE_DEDUCTED);
 	err = query_one(q);
 	*ret = err == ERR_OK ? query_get_int(q, 0) : 0;

@@ -67,11 +67,6 @@ static void read_report(struct taking *taking, const struct work *work)
 	}
 }
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 /* Columns from `first` on: at, succeeded, failed, timed, pace. */
 static struct experience read_sum(struct query *q, int first)
 {
@@ -85,7 +80,7 @@ static enum err find_sum(struct database *db, const struct address *node, unsign
 					     "node = $node AND jury = $jury");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "jury", jury);
 	err = query_one(q);
 	if (err == ERR_OK)
@@ -102,7 +97,7 @@ static enum err keep_sum(struct database *db, const struct address *node, unsign
 		    "succeeded = excluded.succeeded, failed = excluded.failed, timed = excluded.timed, "
 		    "pace = excluded.pace");
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "jury", jury);
 	query_int(q, "at", sum->at);
 	query_int(q, "succeeded", sum->succeeded);

@@ -30,17 +30,12 @@ const char *node_state_name(enum node_state state)
 	return "exited";
 }
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 enum err reputations_state(struct database *db, const struct address *node, enum node_state *ret)
 {
 	struct query *q = database_query(db, "SELECT state FROM reputations WHERE node = $node");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		*ret = (enum node_state)query_get_int(q, 0);
@@ -54,7 +49,7 @@ enum err reputations_add(struct database *db, const struct address *node, uint64
 					     "due, loss_period, loss_pieces) VALUES ($node, $state, $now, '', $model, "
 					     "0, 0, 0, 0) ON CONFLICT (node) DO NOTHING");
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "state", STATE_VETTING);
 	query_int(q, "now", now);
 	query_bytes(q, "model", bytes_of("", 0));
@@ -80,7 +75,7 @@ enum err reputations_read(struct database *db, const struct reputation_rules *ru
 				   "r.node = $node");
 	enum err err;
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		err = read_model(rules, query_get_bytes(q, 3), query_get_int(q, 6), &ret->model);
@@ -103,7 +98,7 @@ static enum err write_state(struct database *db, const struct address *node, con
 	query_int(q, "state", reputed->state);
 	query_int(q, "since", reputed->since);
 	query_text(q, "reason", reputed->reason);
-	bind_node(q, node);
+	query_address(q, "node", node);
 	return query_run(q);
 }
 
@@ -121,7 +116,7 @@ static enum err write_model(struct database *db, const struct sighting *sighting
 	query_int(q, "period", reputed->loss_period);
 	query_int(q, "pieces", reputed->loss_pieces);
 	query_int(q, "due", reputation_due(sighting->rules, &reputed->model));
-	bind_node(q, sighting->node);
+	query_address(q, "node", sighting->node);
 	return query_run(q);
 }
 
@@ -304,6 +299,6 @@ enum err reputations_set_due(struct database *db, const struct address *node, ui
 	struct query *q = database_query(db, "UPDATE reputations SET due = $due WHERE node = $node");
 
 	query_int(q, "due", due);
-	bind_node(q, node);
+	query_address(q, "node", node);
 	return query_run(q);
 }

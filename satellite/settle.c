@@ -121,8 +121,8 @@ static enum err store_counted(struct database *db, const struct address *node, c
 				   "(allocation) DO UPDATE SET bytes = excluded.bytes");
 
 	query_bytes32(q, "allocation", &order->allocation);
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-	query_bytes(q, "client", bytes_of(order->client.b, sizeof(order->client.b)));
+	query_address(q, "node", node);
+	query_address(q, "client", &order->client);
 	query_int(q, "action", order->action);
 	query_int(q, "bytes", order->counted);
 	query_int(q, "hour", order->hour);
@@ -191,7 +191,7 @@ static enum err store_sums(struct finish *finish)
 			"INSERT INTO traffic (node, hour, action, bytes, orders) VALUES ($node, $hour, $action, "
 			"$bytes, $orders) ON CONFLICT (node, hour, action) DO UPDATE SET bytes = traffic.bytes + "
 			"excluded.bytes, orders = traffic.orders + excluded.orders");
-		query_bytes(q, "node", bytes_of(finish->work->caller->address.b, 20));
+		query_address(q, "node", &finish->work->caller->address);
 		query_int(q, "hour", hour);
 		query_int(q, "action", (uint64_t)action);
 		query_int(q, "bytes", finish->sums.bytes[action]);

@@ -10,7 +10,7 @@ enum err standings_read(struct database *db, const struct address *node, struct 
 	enum err err;
 
 	ret->disqualified = ret->exiting = ret->exited = 0;
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		uint64_t at = query_get_int(q, 1);
 
@@ -61,7 +61,7 @@ enum err standings_note(struct database *db, const struct address *node, enum st
 	if (state == STANDING_DISQUALIFIED ? before.exited != 0 : before.disqualified != 0)
 		return ERR_CONFLICT;
 	q = database_query(db, "INSERT INTO standing (node, state, at, note) VALUES ($node, $state, $at, $note)");
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	query_int(q, "state", state);
 	query_int(q, "at", at);
 	query_text(q, "note", note);

@@ -82,9 +82,9 @@ static enum err store_statement(struct database *db, const struct desk *desk, co
 	uint8_t wire[MESSAGE_SIGNED_MAX], debt[16];
 	struct writer w;
 
-	query_bytes(q, "node", bytes_of(statement->node.b, sizeof(statement->node.b)));
+	query_address(q, "node", &statement->node);
 	query_int(q, "period", statement->period);
-	query_bytes(q, "payee", bytes_of(statement->payee.b, sizeof(statement->payee.b)));
+	query_address(q, "payee", &statement->payee);
 	query_int(q, "stored", stub->carried.bytes);
 	writer_init(&w, debt, sizeof(debt));
 	write_u128(&w, byte_seconds_value(stub->carried.debt));

@@ -95,7 +95,7 @@ static enum err book_one(struct database *db, const char *sql, const struct book
 	query_int(q, "hour", hour);
 	query_bytes32(q, "key", booking->key);
 	if (booking->node != NULL)
-		query_bytes(q, "node", bytes_of(booking->node->b, sizeof(booking->node->b)));
+		query_address(q, "node", booking->node);
 	if (booking->ends)
 		query_int(q, "at", booking->at);
 	return query_run(q);
@@ -146,7 +146,7 @@ static enum err read_carried(struct database *db, const struct address *node, st
 
 	*ret = (struct usage_carried){0};
 	*ret_day = 0;
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
+	query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_NOT_FOUND)
 		return ERR_OK;

@@ -223,7 +223,7 @@ static enum err add_receipts(struct database *db, struct making *making)
 	bool row;
 	enum err err;
 
-	query_bytes(q, "node", bytes_of(making->node.b, sizeof(making->node.b)));
+	query_address(q, "node", &making->node);
 	query_bytes32(q, "challenge", making->challenge);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		err = add_receipt(q, making);

@@ -18,18 +18,13 @@
 
 _Static_assert(MESSAGE_USAGE_ROWS % USAGE_ROW == 0, "a part ends with a whole row");
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 /* The rows of a node's day behind a piece, in the order of a Usage. A piece has one row a day. */
 static struct query *select_changes(struct database *db, const struct address *node, uint64_t day, struct bytes after)
 {
 	struct query *q = database_query(db, "SELECT piece, change, size, began, ended FROM changes WHERE node = $node "
 					     "AND day = $day AND piece > $after ORDER BY piece");
 
-	bind_node(q, node);
+	query_address(q, "node", node);
 	query_int(q, "day", day);
 	query_bytes(q, "after", after);
 	return q;
@@ -80,7 +75,7 @@ static enum err store_usage(struct database *db, const struct desk *desk, const 
 	typed_sign(&typed_usage, usage, &desk->settings->domain, desk->key, &signature);
 	writer_init(&w, wire, sizeof(wire));
 	typed_encode(&typed_usage, usage, &signature, &w);
-	bind_node(q, &usage->node);
+	query_address(q, "node", &usage->node);
 	query_int(q, "day", usage->day);
 	query_bytes(q, "signed", writer_bytes(&w));
 	query_int(q, "bytes", carried->bytes);
@@ -131,7 +126,7 @@ static enum err next_node(struct database *db, bool first, struct address *node)
 	enum err err;
 
 	if (!first)
-		bind_node(q, node);
+		query_address(q, "node", node);
 	err = query_one(q);
 	if (err == ERR_OK)
 		err = query_get_exact(q, 0, node->b, sizeof(node->b));
@@ -252,7 +247,7 @@ static enum err find_usage(struct database *db, struct telling *telling)
 	struct reader r;
 	enum err err;
 
-	bind_node(q, &work->caller->address);
+	query_address(q, "node", &work->caller->address);
 	query_int(q, "day", day);
 	err = query_one(q);
 	if (err == ERR_NOT_FOUND)

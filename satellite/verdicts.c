@@ -21,11 +21,6 @@ struct record {
 	struct state_change *change;
 };
 
-static void bind_node(struct query *q, const struct address *node)
-{
-	query_bytes(q, "node", bytes_of(node->b, sizeof(node->b)));
-}
-
 static bool is_loss(enum audit_verdict verdict)
 {
 	return verdict == AUDITED_MISSING || verdict == AUDITED_CORRUPT;
@@ -39,7 +34,7 @@ static enum err read_last_proof(struct database *db, const struct audit_batch *b
 					     "WHERE node = $node AND piece = $piece");
 	enum err err;
 
-	bind_node(q, &batch->node);
+	query_address(q, "node", &batch->node);
 	query_bytes32(q, "piece", piece);
 	err = query_one(q);
 	*ret = err == ERR_OK ? query_get_int(q, 0) : 0;
@@ -65,7 +60,7 @@ static enum err record_piece(struct database *db, const struct audit_batch *batc
 	q = database_query(db, "UPDATE pieces SET audited = $at, verdict = $verdict, proven = CASE WHEN $proven > 0 "
 			       "THEN $proven ELSE proven END, lost = CASE WHEN lost = 0 THEN $lost ELSE lost END "
 			       "WHERE node = $node AND piece = $piece");
-	bind_node(q, &batch->node);
+	query_address(q, "node", &batch->node);
 	query_bytes32(q, "piece", &piece->piece);
 	query_int(q, "at", batch->at);
 	query_int(q, "verdict", piece->verdict);
@@ -85,7 +80,7 @@ static enum err record_audit(struct database *db, const struct audit_batch *batc
 				   "$unknown, $form, $tries)");
 
 	query_bytes32(q, "challenge", &batch->challenge);
-	bind_node(q, &batch->node);
+	query_address(q, "node", &batch->node);
 	query_int(q, "at", batch->at);
 	query_bytes(q, "transcript", bytes_of(batch->transcript, batch->transcript_len));
 	query_int(q, "bytes", batch->bytes);
@@ -112,7 +107,7 @@ static enum err add_to_hour(struct database *db, const struct audit_batch *batch
 
 	if (err != ERR_OK)
 		return err;
-	bind_node(q, &batch->node);
+	query_address(q, "node", &batch->node);
 	query_int(q, "hour", hour);
 	query_int(q, "bytes", batch->bytes);
 	query_int(q, "passed", batch->verdicts[AUDITED_PROVEN]);

@@ -117,11 +117,6 @@ struct record {
 	bool tidy;
 };
 
-static void query_address(struct query *q, const char *name, const struct address *address)
-{
-	query_bytes(q, name, bytes_of(address->b, sizeof(address->b)));
-}
-
 static enum err write_durations(struct database *db, const struct record *record, const struct meter_row *row)
 {
 	enum err err = ERR_OK;
