@@ -193,6 +193,8 @@ static enum err take_piece(struct database *db, struct repair *repair, uint32_t 
 		.root = repair->pieces[i].receipt.root,
 		.size = repair->health.piece_size,
 		.stored = repair->pieces[i].receipt.storedAt,
+		.allocation = repair->pieces[i].receipt.allocation,
+		.signature = repair->pieces[i].signature,
 	};
 	bool taken = false, moved;
 	enum err err = rebuilds_commit(db, &repair->segment, replaced, &piece, now, &taken);

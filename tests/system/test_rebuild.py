@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from faults import records, rot
 from network import Network, Satellite, is_sanitized, run, wait_until
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -79,9 +80,26 @@ def age(network, nodes):
     wait_until("the living check in", lambda: len(network.satellite.online()) == nodes, 60)
 
 
-def test_dead_nodes(network):
+def assert_evidence(network, rebuilt, file):
+    """Of a piece that was rebuilt and went bad, what the satellite holds against the node convinces a stranger."""
+    network.expect_errors("damage", "scrub", "corrupt")
+    network.satellite.stop()  # nobody repairs it before it is shown
+    node, piece, _ = rebuilt
+    [node] = [n for n in network.nodes if n.address.lower()[2:].upper() == node]
+    rot(records(node)[bytes.fromhex(piece)])
+    network.satellite.json("audit", "--node", node.id, "--every-piece")
+    shown = two_words(network, "node", "show", node.id)["notices"]
+    challenge = next(n["challenge"] for n in shown if n["piece"] == piece.lower())
+    run("granary-satellite", "audit", "export", "--dir", network.satellite.dir, challenge, file, env=network.env)
+    judged = json.loads(run("granary", "verify-evidence", "--json", file))
+    assert judged["holds"] and judged["without_receipt"] == 0
+    assert judged["types"]["Receipt"] == {"items": 1, "sound": 1}
+
+
+def test_dead_nodes(network, tmp_path):
     client, files = store(network, 6)
     assert_full_health(network, 6, network.nodes)
+    uploaded = set(pieces(network).values())
     for node in network.nodes[:4]:
         node.kill()
     age(network, 9)
@@ -94,6 +112,7 @@ def test_dead_nodes(network):
     assert done["segments"] >= 1 and done["rebuilt"] >= 2 and done["bytes_stored"] > 0
     # what takes the place of a piece earns like any other, and nothing is counted twice
     assert two_words(network, "ledger", "check")["wrong"] == []
+    assert_evidence(network, next(p for p in pieces(network).values() if p not in uploaded), tmp_path / "audit.json")
 
 
 def leave(network, node, *options):
