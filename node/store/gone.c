@@ -8,18 +8,6 @@
 #include "common/memory.h"
 #include "node/store/engine.h"
 
-static int compare_ids(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
-static bool has_id(const uint32_t *ids, size_t count, uint32_t id)
-{
-	return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_ids) != NULL;
-}
-
 /* A segment of which there is the twin alone. Its descriptor is the twin's: no record is found in there. */
 static struct segment *ghost_new(struct store *store, enum twin_kind kind, uint32_t id,
 				 struct segment_entry *entries, size_t count)
@@ -86,13 +74,13 @@ enum err gone_find(struct store *store, const uint32_t *ids, size_t count, struc
 		note_last(&gone, given_up, given_up_count);
 	}
 	for (size_t i = 0; err == ERR_OK && i < twin_count; i++) {
-		if (!has_id(ids, count, twins[i]))
+		if (!segment_has_id(ids, count, twins[i]))
 			add_file(store, &gone, twins[i], TWIN_PROPER);
 	}
 	for (size_t i = 0; err == ERR_OK && i < given_up_count; i++) {
-		if (has_id(ids, count, given_up[i]))
+		if (segment_has_id(ids, count, given_up[i]))
 			gone.back[gone.back_count++] = given_up[i];
-		else if (!has_id(twins, twin_count, given_up[i]))
+		else if (!segment_has_id(twins, twin_count, given_up[i]))
 			add_file(store, &gone, given_up[i], TWIN_GIVEN_UP);
 	}
 	free(twins);

@@ -95,7 +95,7 @@ static enum err list_kind(struct recovery *r, enum segment_kind kind)
 	const char *dir = dir_of(r->store, kind);
 	uint32_t *ids;
 	size_t count;
-	enum err err = segment_list_ids(r->store->seam, dir, &ids, &count);
+	enum err err = segment_list_ids(r->store->seam, dir, SEGMENT_SUFFIX, &ids, &count);
 
 	if (err != ERR_OK)
 		snprintf(r->why, STORE_MESSAGE, "cannot list %.180s: %s", dir, err_text(err));

@@ -124,7 +124,7 @@ static enum err scan_kind(struct scan *scan, enum segment_kind kind)
 	const char *dir = kind == SEGMENT_PIECES ? scan->store->pieces_dir : scan->store->transfers_dir;
 	uint32_t *ids;
 	size_t count;
-	enum err err = segment_list_ids(scan->store->seam, dir, &ids, &count);
+	enum err err = segment_list_ids(scan->store->seam, dir, SEGMENT_SUFFIX, &ids, &count);
 
 	for (size_t i = 0; err == ERR_OK && i < count; i++)
 		err = scan_file(scan, kind, ids[i]);

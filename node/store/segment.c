@@ -213,27 +213,32 @@ enum err segment_trailer_decode(const uint8_t from[SEGMENT_TRAILER], const struc
 
 void segment_path(const char *dir, uint32_t id, char out[SEGMENT_PATH])
 {
-	int len = snprintf(out, SEGMENT_PATH, "%s/%08x.seg", dir, id);
+	int len = snprintf(out, SEGMENT_PATH, "%s/%08x%s", dir, id, SEGMENT_SUFFIX);
 
 	assert(len > 0 && len < SEGMENT_PATH);
 }
 
-bool segment_name(const char *name, uint32_t *ret)
+static bool numbered_name(const char *name, const char *suffix, uint32_t *ret)
 {
-	char expected[13];
-	char *end;
-	unsigned long id = strtoul(name, &end, 16);
+	char expected[16];
+	unsigned long id = strtoul(name, NULL, 16);
 
 	if (id == 0 || id > UINT32_MAX)
 		return false;
-	snprintf(expected, sizeof(expected), "%08lx.seg", id);
+	snprintf(expected, sizeof(expected), "%08lx%s", id, suffix);
 	if (strcmp(name, expected) != 0)
 		return false;
 	*ret = (uint32_t)id;
 	return true;
 }
 
+bool segment_name(const char *name, uint32_t *ret)
+{
+	return numbered_name(name, SEGMENT_SUFFIX, ret);
+}
+
 struct ids {
+	const char *suffix;
 	uint32_t *list;
 	size_t count;
 	size_t room;
@@ -244,7 +249,7 @@ static void add_id(void *arg, const char *name)
 	struct ids *ids = arg;
 	uint32_t id;
 
-	if (!segment_name(name, &id))
+	if (!numbered_name(name, ids->suffix, &id))
 		return;
 	ids->list = memory_grow(ids->list, &ids->room, ids->count + 1, sizeof(*ids->list));
 	ids->list[ids->count++] = id;
@@ -257,9 +262,15 @@ static int compare_ids(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
-enum err segment_list_ids(const struct seam *seam, const char *dir, uint32_t **ret, size_t *ret_count)
+bool segment_has_id(const uint32_t *ids, size_t count, uint32_t id)
 {
-	struct ids ids = {NULL, 0, 0};
+	return count > 0 && bsearch(&id, ids, count, sizeof(id), compare_ids) != NULL;
+}
+
+enum err segment_list_ids(const struct seam *seam, const char *dir, const char *suffix, uint32_t **ret,
+			  size_t *ret_count)
+{
+	struct ids ids = {.suffix = suffix};
 	enum err err = seam_list_directory(seam, dir, add_id, &ids);
 	size_t kept = 0;
 

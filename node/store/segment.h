@@ -153,13 +153,18 @@ struct segment {
 	atomic_uint pins;		/* one of the set, one of each reader; the last one out closes the file */
 };
 
+#define SEGMENT_SUFFIX ".seg"
+
 /* "DIR/0000002a.seg". */
 void segment_path(const char *dir, uint32_t id, char out[SEGMENT_PATH]);
 /* The id that a file's name stands for; false for other names. */
 bool segment_name(const char *name, uint32_t *ret);
-/* The ids of all files in a directory that are named so, in order, each once. The caller frees *ret, after a failure
- * too. */
-enum err segment_list_ids(const struct seam *seam, const char *dir, uint32_t **ret, size_t *ret_count) WARN_UNUSED;
+/* The ids of all files in a directory that are named so, or so with another suffix (twin.h), in order, each once. The
+ * caller frees *ret, after a failure too. */
+enum err segment_list_ids(const struct seam *seam, const char *dir, const char *suffix, uint32_t **ret,
+			  size_t *ret_count) WARN_UNUSED;
+/* Whether such a list has this one. */
+bool segment_has_id(const uint32_t *ids, size_t count, uint32_t id);
 
 /* Make the file durably: preallocated, its header synced, its directory synced. On failure it is gone again. */
 enum err segment_create(const struct seam *seam, const char *dir, const struct segment_header *header,

@@ -84,48 +84,9 @@ void twin_path(const struct twins *twins, enum twin_kind kind, uint32_t id, char
 	assert(len > 0 && len < SEGMENT_PATH);
 }
 
-struct ids {
-	enum twin_kind kind;
-	uint32_t *list;
-	size_t count;
-	size_t room;
-};
-
-static void add_id(void *arg, const char *name)
-{
-	struct ids *ids = arg;
-	uint32_t id = (uint32_t)strtoul(name, NULL, 16);
-	char expected[16];
-
-	snprintf(expected, sizeof(expected), "%08x%s", id, suffixes[ids->kind]);
-	if (id == 0 || strcmp(name, expected) != 0)
-		return;
-	ids->list = memory_grow(ids->list, &ids->room, ids->count + 1, sizeof(*ids->list));
-	ids->list[ids->count++] = id;
-}
-
-static int compare_ids(const void *left, const void *right)
-{
-	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-
-	return a < b ? -1 : a > b;
-}
-
 enum err twin_list(const struct twins *twins, enum twin_kind kind, uint32_t **ret, size_t *ret_count)
 {
-	struct ids ids = {.kind = kind};
-	enum err err = seam_list_directory(twins->seam, twins->dir, add_id, &ids);
-	size_t kept = 0;
-
-	if (ids.count > 0)
-		qsort(ids.list, ids.count, sizeof(*ids.list), compare_ids);
-	for (size_t i = 0; i < ids.count; i++) {
-		if (kept == 0 || ids.list[i] != ids.list[kept - 1])
-			ids.list[kept++] = ids.list[i];
-	}
-	*ret = ids.list;
-	*ret_count = kept;
-	return err;
+	return segment_list_ids(twins->seam, twins->dir, suffixes[kind], ret, ret_count);
 }
 
 enum err twin_append(const struct twins *twins, int fd, uint32_t id, const struct segment_entry *entries, size_t count,
