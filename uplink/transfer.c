@@ -32,14 +32,12 @@ enum err transfer_new_bare(struct uplink *uplink, const struct policy *policy, s
 enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct object_name *name,
 		      const struct bytes32 *version, struct transfer **ret)
 {
+	size_t plain = segment_stripe_plain_max(policy->required);
 	struct transfer *transfer;
+	enum err err = transfer_new_bare(uplink, policy, plain, &transfer);
 
-	if (!policy_makes_sense(policy))
-		return ERR_PROTOCOL;
-	transfer = memory_new(1, sizeof(*transfer));
-	transfer->references = 1;
-	transfer->uplink = uplink;
-	transfer->policy = *policy;
+	if (err != ERR_OK)
+		return err;
 	if (erasure_new(policy->required, policy->total, &transfer->erasure) != ERR_OK)
 		abort(); /* a policy that was just checked */
 	transfer->name = *name;
@@ -47,7 +45,6 @@ enum err transfer_new(struct uplink *uplink, const struct policy *policy, struct
 	transfer->place.satellite = uplink->access->satellite.id;
 	transfer->place.bucket = bytes_of_text(transfer->name.bucket);
 	transfer->place.version = *version;
-	transfer->plain = buffers_new(segment_stripe_plain_max(policy->required), SPARE);
 	transfer->coded = buffers_new((SEGMENT_UNIT + sizeof(struct bytes32)) * policy->total, SPARE);
 	*ret = transfer;
 	return ERR_OK;
