@@ -5,6 +5,8 @@ import socket
 import struct
 import threading
 import time
+from pathlib import Path
+from typing import NamedTuple
 
 from hostile.curve import Key
 from hostile.keccak import keccak256
@@ -14,8 +16,16 @@ from hostile.typed import Domain, sign_typed
 BLOCK = 32768
 
 
+class Record(NamedTuple):
+    """A piece as it stands in a segment file: a head, and behind it the payload."""
+    path: Path
+    at: int
+    head: int
+    size: int  # of the payload
+
+
 def records(node):
-    """Piece id → (file, offset of its payload, size) of every whole piece in the node's segment files."""
+    """Piece id → record of every whole piece in the node's segment files."""
     found = {}
     for path in sorted((node.dir / "store" / "segments").glob("*.seg")):
         data = path.read_bytes()
@@ -24,28 +34,32 @@ def records(node):
             if at % 64 == 0 and data[at + 5] == 1 and data[at + 56:at + 60] == b"DONE":
                 size, = struct.unpack_from(">I", data, at + 48)
                 head, = struct.unpack_from(">H", data, at + 60)
-                found[data[at + 8:at + 40]] = (path, at + head, size)
+                found[data[at + 8:at + 40]] = Record(path, at, head, size)
             at = data.find(b"GRNR", at + 4)
     return found
 
 
+def flip(path, at):
+    """One bit of the file's byte."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 0x40]))
+
+
 def rot(record):
     """Flip a bit in every block of a piece."""
-    path, start, size = record
-    with open(path, "r+b") as file:
-        for at in range(start, start + max(size, 1), BLOCK):
-            file.seek(at)
-            byte = file.read(1)[0]
-            file.seek(at)
-            file.write(bytes([byte ^ 0x10]))
+    start = record.at + record.head
+    for at in range(start, start + max(record.size, 1), BLOCK):
+        flip(record.path, at)
 
 
 def content(record):
     """The bytes of a piece as they stand on the disk."""
-    path, start, size = record
-    with open(path, "rb") as file:
-        file.seek(start)
-        return file.read(size)
+    with open(record.path, "rb") as file:
+        file.seek(record.at + record.head)
+        return file.read(record.size)
 
 
 def drop(satellite, node, pieces):

@@ -10,43 +10,31 @@ import time
 
 import pytest
 
+from faults import records
 from hostile.curve import Key, address_text
 from hostile.filter import Filter, siphash128
 from hostile.peer import Peer
 from hostile.typed import Domain, sign_typed
-from network import CommandFailed, Network, run, wait_until
+from network import CommandFailed, run, wait_until
 
 DAY = 86400
 PIECES = 20
 
 
 @pytest.fixture
-def net(tmp_path):
-    """A satellite, a node with the pieces of some objects, and four days gone by."""
-    network = Network(tmp_path, nodes=1, redundancy="1/1/1/1")
-    network.satellite.options = ["--audit-threads", "0"]
-    network.satellite.restart()
-    network.wait_online(1)
-    network.access = network.client()
-    network.access.run("mb", "granary://bucket")
+def net(net):
+    """With the pieces of some objects, and four days gone by."""
     for i in range(PIECES):
-        network.access.put(os.urandom(10_000), f"granary://bucket/{i}")
-    network.days = 4
-    network.set_ahead(4 * DAY)
-    network.key = Key.load(network.satellite.dir / "key")
-    yield network
-    network.close()
+        net.access.put(os.urandom(10_000), f"granary://bucket/{i}")
+    net.days = 4
+    net.set_ahead(4 * DAY)
+    net.key = Key.load(net.satellite.dir / "key")
+    return net
 
 
 def kept(node):
     """Ids of the pieces in the segment files."""
-    ids = set()
-    for path in (node.dir / "store" / "segments").glob("*.seg"):
-        data = path.read_bytes()
-        for at in range(4096, len(data) - 128, 64):
-            if data[at:at + 4] == b"GRNR" and data[at + 5] == 1 and data[at + 56:at + 60] == b"DONE":
-                ids.add(data[at + 8:at + 40])
-    return sorted(ids)
+    return sorted(records(node))
 
 
 def collect(net, pieces, **how):

@@ -5,20 +5,7 @@ import os
 
 import pytest
 
-from network import CommandFailed, Network, run, wait_until
-
-
-@pytest.fixture
-def net(tmp_path):
-    """One satellite that audits nobody, one node that holds every piece, a client with a bucket."""
-    network = Network(tmp_path, nodes=1, redundancy="1/1/1/1")
-    network.satellite.options = ["--audit-threads", "0"]
-    network.satellite.restart()
-    network.wait_online(1)
-    network.access = network.client()
-    network.access.run("mb", "granary://bucket")
-    yield network
-    network.close()
+from network import CommandFailed, run, wait_until
 
 
 def refused(node, *words):

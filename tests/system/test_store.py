@@ -6,48 +6,13 @@ import re
 import resource
 import shutil
 import socket
-import struct
 import urllib.error
 import urllib.request
 
 import pytest
 
-from network import CommandFailed, Network, run, wait_until
-
-
-@pytest.fixture
-def net(tmp_path):
-    """One satellite that audits nobody, one node that holds every piece, a client with a bucket."""
-    network = Network(tmp_path, nodes=1, redundancy="1/1/1/1")
-    network.satellite.options = ["--audit-threads", "0"]
-    network.satellite.restart()
-    network.wait_online(1)
-    network.access = network.client()
-    network.access.run("mb", "granary://bucket")
-    yield network
-    network.close()
-
-
-def pieces_on_disk(node):
-    """(file, offset, head size, payload size) of every whole piece record in the segment files."""
-    found = []
-    for path in sorted((node.dir / "store" / "segments").glob("*.seg")):
-        data = path.read_bytes()
-        for at in range(4096, len(data) - 128, 64):
-            if data[at:at + 4] == b"GRNR" and data[at + 5] == 1 and data[at + 56:at + 60] == b"DONE":
-                size, = struct.unpack_from(">I", data, at + 48)
-                head, = struct.unpack_from(">H", data, at + 60)
-                found.append((path, at, head, size))
-    return found
-
-
-def flip(path, at):
-    """One bit of the file's byte."""
-    with open(path, "r+b") as file:
-        file.seek(at)
-        byte = file.read(1)[0]
-        file.seek(at)
-        file.write(bytes([byte ^ 0x40]))
+from faults import flip, records
+from network import CommandFailed, run, wait_until
 
 
 def status(net):
@@ -57,7 +22,7 @@ def status(net):
 def test_damage_is_told_and_nothing_else_is_hurt(net):
     node, one, two = net.nodes[0], os.urandom(200_000), os.urandom(200_000)
     net.access.put(one, "granary://bucket/one")
-    [(path, at, head, size)] = pieces_on_disk(node)
+    [(path, at, head, size)] = records(node).values()
     net.access.put(two, "granary://bucket/two")
     assert net.access.get("granary://bucket/one") == one
     flip(path, at + head + size // 2)
@@ -109,7 +74,7 @@ def test_check_finds_what_nobody_read(net):
     whole = store(node, "check")
     assert whole["state"] == "done" and whole["result"]["pieces"] == 12 and whole["result"]["damaged"] == 0
     assert whole["result"]["sums_agree"] is None  # they change while the node runs
-    pieces = pieces_on_disk(node)
+    pieces = list(records(node).values())
     assert len(pieces) == 12
     for path, at, head, size in pieces[:3]:
         flip(path, at + head + size - 1)
@@ -140,7 +105,7 @@ def test_a_file_that_goes_after_a_kill(net, tmp_path):
     net.access.run("rm", "granary://bucket/0")
     wait_until("it is deleted", lambda: store(node, "stats")["space"]["pieces"] == 4)
     node.kill()
-    files = {path for path, *_ in pieces_on_disk(node)}
+    files = {record.path for record in records(node).values()}
     for path in files:
         path.rename(tmp_path / path.name)
     node.start()
@@ -193,7 +158,7 @@ def test_stats_compact_and_rebuild(net, tmp_path):
     assert store(node, "check")["result"]["sums_agree"] is True
     assert list((node.dir / "store" / "index").glob("checkpoint-*"))
     # Nor does a file go in silence; put back, it is as before.
-    files = {path for path, *_ in pieces_on_disk(node)}
+    files = {record.path for record in records(node).values()}
     for path in files:
         path.rename(tmp_path / path.name)
     gone = store(node, "check", status=3)["result"]
