@@ -53,6 +53,12 @@ void bench_say(const char *format, ...)
 	fflush(stdout);
 }
 
+void bench_die(const char *what)
+{
+	fprintf(stderr, "bench: %s\n", what);
+	exit(1);
+}
+
 double bench_now(void)
 {
 	return (double)clock_monotonic() / 1e9;

@@ -17,6 +17,9 @@ void bench_result(const char *name, double value, const char *unit, double bound
 /* A line of explanation, such as the formula of a bound. */
 void bench_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* It cannot be measured: say what is wrong, and end. */
+void bench_die(const char *what) __attribute__((noreturn));
+
 /* Seconds, from a clock that never goes back. */
 double bench_now(void);
 /* Call once(arg) again and again for about `seconds`; returns the calls per second. */

@@ -7,7 +7,6 @@
  * core: to make a proof of data from the cache one must hash the blocks that its leaves lie in, to check it the bytes
  * of the proof.
  */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "common/random.h"
 #include "node/store/store.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/preads.h"
 #include "tests/kit/pieces.h"
 #include "tests/kit/scratch.h"
 
@@ -30,21 +30,6 @@
 #define SLICE 2.0 /* seconds for each rate */
 #define PROOF_ROOM (PROOF_SAMPLES * (TREE_LEAF + 11 * 32))
 #define FRAME (NOISE_HEADER + NOISE_TAG) /* of each message on the wire */
-
-/* The kernel's calls, with the preads counted. */
-static atomic_ulong preads;
-
-static ssize_t counted_pread(const struct seam *self, int fd, void *out, size_t len, uint64_t offset)
-{
-	atomic_fetch_add(&preads, 1);
-	return seam_system.pread(self, fd, out, len, offset);
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
 
 struct batch {
 	struct store *store;
@@ -64,7 +49,7 @@ static void open_store(struct batch *b, const char *dir)
 	char why[STORE_MESSAGE];
 
 	if (store_open(dir, &options, &seam, &b->store, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 }
 
 static void make_store(struct batch *b, char dir[32])
@@ -73,16 +58,15 @@ static void make_store(struct batch *b, char dir[32])
 	char why[STORE_MESSAGE];
 	uint16_t number;
 
-	seam = seam_system;
-	seam.pread = counted_pread;
+	seam = preads_seam();
 	snprintf(dir, 32, "bench-audit.XXXXXX");
 	if (mkdtemp(dir) == NULL)
-		die("cannot make a directory");
+		bench_die("cannot make a directory");
 	if (store_init(dir, ALLOCATION, 0, &seam, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 	open_store(b, dir);
 	if (store_satellite(b->store, &satellite, &number) != ERR_OK || number != 0)
-		die("cannot number a satellite");
+		bench_die("cannot number a satellite");
 }
 
 static void fill(struct batch *b)
@@ -93,7 +77,7 @@ static void fill(struct batch *b)
 		struct store_key key = pieces_key(i);
 
 		if (pieces_put(b->store, i, 0, TREE_PIECE, 0) != ERR_OK || store_get(b->store, &key, &reader) != ERR_OK)
-			die("the store cannot keep a piece");
+			bench_die("the store cannot keep a piece");
 		b->pieces[i].piece = key.piece;
 		b->roots[i] = store_reader_piece(reader)->root;
 		store_reader_free(reader);
@@ -115,12 +99,12 @@ static void prove(struct batch *b, uint32_t index)
 	struct writer w;
 
 	if (store_get(b->store, &key, &reader) != ERR_OK)
-		die("a piece is gone");
+		bench_die("a piece is gone");
 	piece = store_reader_piece(reader);
 	challenge_samples(&b->challenge, index, piece->size, NULL, &samples);
 	writer_init(&w, b->proofs[index], PROOF_ROOM);
 	if (proof_make(piece->blocks, piece->size, &samples, read_block, reader, &w) != ERR_OK)
-		die("a piece cannot be proven");
+		bench_die("a piece cannot be proven");
 	store_reader_free(reader);
 	b->lens[index] = w.len;
 	b->leaves += samples.count;
@@ -147,7 +131,7 @@ static void check_once(void *arg)
 
 		challenge_samples(&b->challenge, i, TREE_PIECE, NULL, &samples);
 		if (proof_check(&b->roots[i], TREE_PIECE, &samples, proof, &bytes) != ERR_OK)
-			die("a proof that proves nothing");
+			bench_die("a proof that proves nothing");
 	}
 }
 
@@ -179,9 +163,9 @@ static void measure_costs(struct batch *b, const char *dir, uint8_t samples, boo
 		b->pieces[i].samples = samples;
 	store_close(b->store);
 	open_store(b, dir);
-	before = atomic_load(&preads);
+	before = preads_so_far();
 	prove_once(b);
-	blocks = (double)(atomic_load(&preads) - before) / BATCH;
+	blocks = (double)(preads_so_far() - before) / BATCH;
 	check_once(b);
 	bench_say("%u leaves of each of %u pieces: %.0f bytes on the wire and %.2f preads a piece, of its head and of "
 		  "a block for each leaf",
@@ -198,8 +182,8 @@ static void measure_rates(struct batch *b)
 	uint8_t digest[32];
 	double hash = bench_rate(SLICE / 4, hash_once_more, digest) * TREE_BLOCK, bytes = 0;
 
-	bench_result("prove_batch", bench_rate(SLICE, prove_once, b) * BATCH, "proofs/s",
-		     hash / (SAMPLES * TREE_BLOCK), BENCH_MORE_IS_BETTER);
+	bench_result("prove_batch", bench_rate(SLICE, prove_once, b) * BATCH, "proofs/s", hash / (SAMPLES * TREE_BLOCK),
+		     BENCH_MORE_IS_BETTER);
 	for (uint32_t i = 0; i < BATCH; i++)
 		bytes += (double)b->lens[i] / BATCH;
 	bench_result("verify_batch", bench_rate(SLICE, check_once, b) * BATCH, "proofs/s", hash / bytes,

@@ -27,12 +27,6 @@
 #define ROUNDS 12    /* … in turns */
 #define SAMPLES 20000u
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
 struct answer {
 	sem_t come;
 	enum err err;
@@ -61,18 +55,18 @@ static void put_piece(struct bench *bench, uint32_t number, size_t len)
 	struct answer answer;
 
 	if (store_put_begin(bench->store, 0, &allocation, &signature, &order.allocation, &upload) != ERR_OK)
-		die("the store has no room");
+		bench_die("the store has no room");
 	for (size_t at = 0; at < len; at += TREE_BLOCK) {
 		if (store_put_block(upload, bench->content + at, len - at < TREE_BLOCK ? len - at : TREE_BLOCK) !=
 		    ERR_OK)
-			die("the store cannot write");
+			bench_die("the store cannot write");
 	}
 	sem_init(&answer.come, 0, 0);
 	store_put_end(upload, &order, &signature, 1, answered, &answer);
 	sem_wait(&answer.come);
 	sem_destroy(&answer.come);
 	if (answer.err != ERR_OK)
-		die("the store cannot commit");
+		bench_die("the store cannot commit");
 }
 
 static void open_store(struct bench *bench, bool upkeep)
@@ -81,7 +75,7 @@ static void open_store(struct bench *bench, bool upkeep)
 	char why[STORE_MESSAGE];
 
 	if (store_open(bench->dir, &options, &seam_system, &bench->store, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 }
 
 /* A store of its own, so that no figure hangs on another. */
@@ -91,9 +85,9 @@ static void begin(struct bench *bench, uint64_t segment_size)
 
 	snprintf(bench->dir, sizeof(bench->dir), "bench-compact.XXXXXX");
 	if (mkdtemp(bench->dir) == NULL)
-		die("cannot make a directory here");
+		bench_die("cannot make a directory here");
 	if (store_init(bench->dir, ALLOCATION, segment_size, &seam_system, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 	open_store(bench, false);
 }
 
@@ -124,7 +118,7 @@ static void *work(void *arg)
 		if (gang->len > 0)
 			put_piece(gang->bench, number, gang->len);
 		else if (pieces_delete(gang->bench->store, number) != ERR_OK)
-			die("the store cannot delete");
+			bench_die("the store cannot delete");
 	}
 }
 
@@ -135,7 +129,7 @@ static void run_gang(struct bench *bench, uint32_t until, uint32_t step, size_t 
 
 	for (int i = 0; i < WRITERS; i++) {
 		if (pthread_create(&threads[i], NULL, work, &gang) != 0)
-			die("cannot start a thread");
+			bench_die("cannot start a thread");
 	}
 	for (int i = 0; i < WRITERS; i++)
 		pthread_join(threads[i], NULL);
@@ -177,12 +171,12 @@ static void measure_copied(struct bench *bench)
 	start = bench_now();
 	while (step.more) {
 		if (store_compact_step(bench->store, 0, &step) != ERR_OK)
-			die("the store cannot compact");
+			bench_die("the store cannot compact");
 		copied += (double)step.copied;
 		freed += (double)step.freed;
 	}
 	if (freed <= copied)
-		die("nothing came free");
+		bench_die("nothing came free");
 	bench_result("store_compact_copied_per_freed", copied / (freed - copied), "", 0, BENCH_NO_SHARE);
 	bench_say("%.0f MB of half dead segments at %.0f MB/s; bytes copied per byte of room won: at most 1.0",
 		  freed / 1e6, freed / 1e6 / (bench_now() - start));
@@ -208,9 +202,9 @@ static void get_piece(struct bench *bench, uint32_t number, uint8_t *out)
 	size_t len;
 
 	if (store_get(bench->store, &key, &reader) != ERR_OK)
-		die("a piece is gone");
+		bench_die("a piece is gone");
 	if (store_reader_blocks(reader, 0, tree_blocks(MIDDLING), out, &len) != ERR_OK)
-		die("a piece is damaged");
+		bench_die("a piece is damaged");
 	store_reader_free(reader);
 }
 
@@ -258,7 +252,7 @@ static void serve_all(struct bench *bench, uint32_t first, uint32_t there, struc
 						 .there = there,
 						 .samples = memory_new(SAMPLES, sizeof(double))};
 		if (pthread_create(&customers[i].thread, NULL, serve, &customers[i]) != 0)
-			die("cannot start a thread");
+			bench_die("cannot start a thread");
 	}
 	for (int i = 0; i < CUSTOMERS; i++) {
 		pthread_join(customers[i].thread, NULL);
@@ -274,7 +268,7 @@ static double p99(struct waits *waits)
 	double result;
 
 	if (waits->count < 100)
-		die("hardly anybody was served");
+		bench_die("hardly anybody was served");
 	qsort(waits->list, waits->count, sizeof(double), compare);
 	result = waits->list[waits->count * 99 / 100];
 	free(waits->list);
@@ -303,7 +297,7 @@ static void measure_p99(struct bench *bench)
 	}
 	store_space(bench->store, &space);
 	if (space.copied == 0)
-		die("compaction did not run");
+		bench_die("compaction did not run");
 	first = p99(&alone);
 	second = p99(&beside);
 	bench_result("store_compact_p99", second / first, "times", 0, BENCH_NO_SHARE);

@@ -33,12 +33,6 @@
 #define GET_SIZE 65536
 #define PUTS_MOST (1u << 22)
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
 /* One way of keeping values under 32-byte keys. put and get are called from many threads. */
 struct engine {
 	const char *name;
@@ -59,7 +53,7 @@ static bool store_start(const char *dir)
 
 	if (store_init(dir, options.allocation, 0, &seam_system, why) != ERR_OK ||
 	    store_open(dir, &options, &seam_system, &store, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 	return true;
 }
 
@@ -87,19 +81,19 @@ static void store_put(const struct bytes32 *key, const void *value, size_t len)
 
 	allocation.piece = *key;
 	if (store_put_begin(store, 0, &allocation, &signature, &hash, &upload) != ERR_OK)
-		die("the store has no room");
+		bench_die("the store has no room");
 	for (size_t at = 0; at < len; at += TREE_BLOCK) {
 		size_t part = len - at < TREE_BLOCK ? len - at : TREE_BLOCK;
 
 		if (store_put_block(upload, (const uint8_t *)value + at, part) != ERR_OK)
-			die("the store cannot write");
+			bench_die("the store cannot write");
 	}
 	sem_init(&answer.come, 0, 0);
 	store_put_end(upload, &order, &signature, 1, answered, &answer);
 	sem_wait(&answer.come);
 	sem_destroy(&answer.come);
 	if (answer.err != ERR_OK)
-		die("the store cannot commit");
+		bench_die("the store cannot commit");
 }
 
 static void store_read(const struct bytes32 *key, void *value, size_t len)
@@ -110,7 +104,7 @@ static void store_read(const struct bytes32 *key, void *value, size_t len)
 
 	if (store_get(store, &id, &reader) != ERR_OK ||
 	    store_reader_blocks(reader, 0, tree_blocks(len), value, &got) != ERR_OK || got != len)
-		die("the store has lost a piece");
+		bench_die("the store has lost a piece");
 	store_reader_free(reader);
 }
 
@@ -177,7 +171,7 @@ static bool lmdb_open(const char *dir)
 	    mdb.env_set_maxreaders(mdb.env, 1024) != 0 || mdb.env_open(mdb.env, dir, MDB_NORDAHEAD, 0600) != 0 ||
 	    mdb.txn_begin(mdb.env, NULL, 0, &txn) != 0 || mdb.dbi_open(txn, NULL, 0, &mdb.dbi) != 0 ||
 	    mdb.txn_commit(txn) != 0)
-		die("LMDB cannot be opened");
+		bench_die("LMDB cannot be opened");
 	return true;
 }
 
@@ -188,7 +182,7 @@ static void lmdb_put(const struct bytes32 *key, const void *value, size_t len)
 
 	if (mdb.txn_begin(mdb.env, NULL, 0, &txn) != 0 || mdb.put(txn, mdb.dbi, &k, &v, 0) != 0 ||
 	    mdb.txn_commit(txn) != 0)
-		die("LMDB cannot write");
+		bench_die("LMDB cannot write");
 }
 
 static void lmdb_get(const struct bytes32 *key, void *value, size_t len)
@@ -197,7 +191,7 @@ static void lmdb_get(const struct bytes32 *key, void *value, size_t len)
 	void *txn;
 
 	if (mdb.txn_begin(mdb.env, NULL, MDB_RDONLY, &txn) != 0 || mdb.get(txn, mdb.dbi, &k, &v) != 0 || v.size != len)
-		die("LMDB has lost a value");
+		bench_die("LMDB has lost a value");
 	memcpy(value, v.data, len);
 	mdb.txn_abort(txn);
 }
@@ -255,7 +249,7 @@ static bool rocks_open(const char *dir)
 	rocks.options_set_compression(options, 0); /* what it keeps is encrypted */
 	rocks.db = rocks.open(options, dir, &error);
 	if (error != NULL)
-		die(error);
+		bench_die(error);
 	rocks.write_options = rocks.writeoptions_create();
 	rocks.writeoptions_set_sync(rocks.write_options, 1);
 	rocks.read_options = rocks.readoptions_create();
@@ -268,7 +262,7 @@ static void rocks_put(const struct bytes32 *key, const void *value, size_t len)
 
 	rocks.put(rocks.db, rocks.write_options, (const char *)key->b, sizeof(key->b), value, len, &error);
 	if (error != NULL)
-		die(error);
+		bench_die(error);
 }
 
 static void rocks_get(const struct bytes32 *key, void *value, size_t len)
@@ -278,7 +272,7 @@ static void rocks_get(const struct bytes32 *key, void *value, size_t len)
 
 	found = rocks.get(rocks.db, rocks.read_options, (const char *)key->b, sizeof(key->b), &got, &error);
 	if (error != NULL || found == NULL || got != len)
-		die("RocksDB has lost a value");
+		bench_die("RocksDB has lost a value");
 	memcpy(value, found, len);
 	rocks.free(found);
 }
@@ -317,7 +311,7 @@ static struct connection *connection(void)
 		return c;
 	c = memory_new(1, sizeof(*c));
 	if (sqlite3_open(sqlite_path, &c->db) != SQLITE_OK)
-		die("SQLite cannot be opened");
+		bench_die("SQLite cannot be opened");
 	sqlite3_busy_timeout(c->db, 600000);
 	if (sqlite3_exec(c->db,
 			 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS "
@@ -325,7 +319,7 @@ static struct connection *connection(void)
 			 NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v2(c->db, "INSERT INTO pieces VALUES (?, ?)", -1, &c->put, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v2(c->db, "SELECT value FROM pieces WHERE id = ?", -1, &c->get, NULL) != SQLITE_OK)
-		die(sqlite3_errmsg(c->db));
+		bench_die(sqlite3_errmsg(c->db));
 	pthread_setspecific(connections, c);
 	return c;
 }
@@ -334,7 +328,7 @@ static bool sqlite_open(const char *dir)
 {
 	snprintf(sqlite_path, sizeof(sqlite_path), "%s/pieces.db", dir);
 	if (pthread_key_create(&connections, connection_free) != 0)
-		die("no more keys of threads");
+		bench_die("no more keys of threads");
 	connection();
 	return true;
 }
@@ -346,7 +340,7 @@ static void sqlite_put(const struct bytes32 *key, const void *value, size_t len)
 	sqlite3_bind_blob(c->put, 1, key->b, sizeof(key->b), SQLITE_STATIC);
 	sqlite3_bind_blob(c->put, 2, value, (int)len, SQLITE_STATIC);
 	if (sqlite3_step(c->put) != SQLITE_DONE)
-		die(sqlite3_errmsg(c->db));
+		bench_die(sqlite3_errmsg(c->db));
 	sqlite3_reset(c->put);
 }
 
@@ -356,7 +350,7 @@ static void sqlite_get(const struct bytes32 *key, void *value, size_t len)
 
 	sqlite3_bind_blob(c->get, 1, key->b, sizeof(key->b), SQLITE_STATIC);
 	if (sqlite3_step(c->get) != SQLITE_ROW || sqlite3_column_bytes(c->get, 0) != (int)len)
-		die("SQLite has lost a value");
+		bench_die("SQLite has lost a value");
 	memcpy(value, sqlite3_column_blob(c->get, 0), len);
 	sqlite3_reset(c->get);
 }
@@ -433,7 +427,7 @@ static double rate_of(struct run *run, unsigned threads, double seconds)
 	atomic_store(&run->next, 0);
 	for (unsigned i = 0; i < threads; i++) {
 		if (pthread_create(&ids[i], NULL, work, run) != 0)
-			die("cannot start a thread");
+			bench_die("cannot start a thread");
 	}
 	for (unsigned i = 0; i < threads; i++)
 		pthread_join(ids[i], NULL);
@@ -468,7 +462,7 @@ static void make_cold(const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
-		die("cannot drop a file from the page cache");
+		bench_die("cannot drop a file from the page cache");
 	close(fd);
 }
 
@@ -491,7 +485,7 @@ static void measure(const struct engine *engine, uint8_t *content, double second
 	char dir[] = "bench-engine.XXXXXX";
 
 	if (mkdtemp(dir) == NULL)
-		die("cannot make a directory here");
+		bench_die("cannot make a directory here");
 	if (!engine->open(dir)) {
 		bench_say("%s: not installed, passed over", engine->name);
 		rmdir(dir);

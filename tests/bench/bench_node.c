@@ -1,7 +1,6 @@
 /*
  * What else one real node does: proofs for its satellite, and a thousand connections that only wait.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "audit/challenge.h"
@@ -30,12 +29,6 @@ struct proving {
 	unsigned rounds;
 };
 
-static void die(const char *why)
-{
-	fprintf(stderr, "bench: %s\n", why);
-	exit(1);
-}
-
 static void ask(void *arg);
 
 static void check_proof(const struct proving *proving, const struct msg_proof *proof)
@@ -47,7 +40,7 @@ static void check_proof(const struct proving *proving, const struct msg_proof *p
 	challenge_samples(&proving->challenge, proof->index, moves->size, NULL, &samples);
 	if (proof->answer != AUDIT_HELD ||
 	    proof_check(&moves->root, moves->size, &samples, proof->proof, &leaf_bytes) != ERR_OK)
-		die("a proof that proves nothing");
+		bench_die("a proof that proves nothing");
 }
 
 static void on_answer(struct peer *peer, const struct message *message, enum err err, void *arg)
@@ -55,13 +48,13 @@ static void on_answer(struct peer *peer, const struct message *message, enum err
 	struct proving *proving = arg;
 
 	if (message == NULL)
-		die(err_text(err));
+		bench_die(err_text(err));
 	if (message->type == MSG_PROOF) {
 		check_proof(proving, &message->proof);
 		return;
 	}
 	if (message->type != MSG_PROVE_END)
-		die("PROVE was refused");
+		bench_die("PROVE was refused");
 	peer_forget(peer, proving->request);
 	if (++proving->rounds < PROOF_ROUNDS)
 		ask(proving);
@@ -128,7 +121,7 @@ static void on_pong(struct peer *peer, const struct message *message, enum err e
 
 	(void)err;
 	if (message == NULL || message->type != MSG_PONG)
-		die("an idle channel was refused");
+		bench_die("an idle channel was refused");
 	peer_forget(peer, message->request);
 	if (++crowd->ready == IDLE_CHANNELS)
 		loop_stop(crowd->net->uplink->loop);

@@ -19,6 +19,7 @@
 #include "common/memory.h"
 #include "node/store/store.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/preads.h"
 #include "tests/kit/pieces.h"
 
 #define MB 1e6
@@ -46,25 +47,10 @@ struct run {
 	struct drive *drive; /* of the writers under way */
 };
 
-/* The kernel's calls, with the preads counted. */
-static atomic_ulong preads;
-
-static ssize_t counted_pread(const struct seam *self, int fd, void *out, size_t len, uint64_t offset)
-{
-	atomic_fetch_add(&preads, 1);
-	return seam_system.pread(self, fd, out, len, offset);
-}
-
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
 static void start_thread(pthread_t *ret, void *(*work)(void *arg), void *arg)
 {
 	if (pthread_create(ret, NULL, work, arg) != 0)
-		die("cannot start a thread");
+		bench_die("cannot start a thread");
 }
 
 /*
@@ -95,7 +81,7 @@ static void answered(void *arg, enum err err)
 	struct drive *drive = putter->run->drive;
 
 	if (err != ERR_OK)
-		die("the store cannot commit");
+		bench_die("the store cannot commit");
 	pthread_mutex_lock(&drive->lock);
 	putter->next = drive->ready;
 	drive->ready = putter;
@@ -113,12 +99,12 @@ static void put_piece(struct run *run, uint32_t number, struct putter *putter)
 	struct store_upload *upload;
 
 	if (store_put_begin(run->store, 0, &allocation, &signature, &hash, &upload) != ERR_OK)
-		die("the store has no room");
+		bench_die("the store has no room");
 	for (size_t at = 0; at < run->len; at += TREE_BLOCK) {
 		size_t len = run->len - at < TREE_BLOCK ? run->len - at : TREE_BLOCK;
 
 		if (store_put_block(upload, run->content + at, len) != ERR_OK)
-			die("the store cannot write");
+			bench_die("the store cannot write");
 	}
 	store_put_end(upload, &order, &signature, 1, answered, putter);
 }
@@ -202,10 +188,10 @@ static void put_file(struct run *run, uint32_t number)
 	snprintf(temporary, sizeof(temporary), "%s/%08x.t", dir, number);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, run->content, run->len) != (ssize_t)run->len || fdatasync(fd) != 0)
-		die("cannot write a file");
+		bench_die("cannot write a file");
 	close(fd);
 	if (rename(temporary, path) != 0 || file_sync_dir(dir) != ERR_OK)
-		die("cannot name a file");
+		bench_die("cannot name a file");
 }
 
 static void *write_files(void *arg)
@@ -263,15 +249,15 @@ static double sequential_rate(struct run *run)
 	snprintf(path, sizeof(path), "%s/stream", run->dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
-		die("cannot make a file");
+		bench_die("cannot make a file");
 	do {
 		if (written % (16ull * SLICE) == 0 && posix_fallocate(fd, (off_t)written, 16ll * SLICE) != 0)
-			die("the disk is full");
+			bench_die("the disk is full");
 		if (pwrite(fd, run->content, TREE_PIECE, (off_t)written) != (ssize_t)TREE_PIECE)
-			die("cannot write");
+			bench_die("cannot write");
 		written += TREE_PIECE;
 		if (written % SLICE == 0 && fdatasync(fd) != 0)
-			die("cannot sync");
+			bench_die("cannot sync");
 	} while ((bench_now() - start < run->seconds && written < BYTES_MOST) || written % SLICE != 0);
 	seconds = bench_now() - start;
 	close(fd);
@@ -291,7 +277,7 @@ static void say_sync_latency(struct run *run)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	for (start = bench_now(); fd >= 0 && seconds < 1; seconds = bench_now() - start, syncs++) {
 		if (pwrite(fd, run->content, 4096, 0) != 4096 || fdatasync(fd) != 0)
-			die("cannot sync");
+			bench_die("cannot sync");
 	}
 	close(fd);
 	unlink(path);
@@ -308,7 +294,7 @@ static void make_cold(const char *path)
 	if (dir == NULL) {
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
-			die("cannot drop a file from the page cache");
+			bench_die("cannot drop a file from the page cache");
 		close(fd);
 		return;
 	}
@@ -342,12 +328,12 @@ static void read_blocks(struct run *run, uint32_t number, uint32_t block, uint32
 	size_t len;
 
 	if (store_get(run->store, &key, &reader) != ERR_OK)
-		die("a piece is gone");
+		bench_die("a piece is gone");
 	err = store_reader_view(reader, block, count, &data, &len);
 	if (err == ERR_UNSUPPORTED)
 		err = store_reader_blocks(reader, block, count, out, &len);
 	if (err != ERR_OK)
-		die("a piece is damaged");
+		bench_die("a piece is damaged");
 	store_reader_free(reader);
 }
 
@@ -373,7 +359,7 @@ static void *read_all(void *arg)
 		if (reading->fd < 0)
 			read_blocks(reading->run, reading->run->first + piece, 0, GET_SIZE / TREE_BLOCK, out);
 		else if (pread(reading->fd, out, GET_SIZE, (off_t)piece * GET_SIZE) != GET_SIZE)
-			die("cannot read");
+			bench_die("cannot read");
 	}
 	free(out);
 	return NULL;
@@ -421,7 +407,7 @@ static int make_bare_file(struct run *run, const char *path)
 
 	for (uint32_t i = 0; i < GET_PIECES; i++) {
 		if (pwrite(fd, run->content, GET_SIZE, (off_t)i * GET_SIZE) != GET_SIZE)
-			die("cannot write");
+			bench_die("cannot write");
 	}
 	return fd;
 }
@@ -468,16 +454,18 @@ static void measure_cold_gets(struct run *run, uint32_t first)
 static void count_preads(struct run *run, uint32_t small, uint32_t large, uint32_t large_count)
 {
 	uint8_t *out = memory_new(1, TREE_PIECE);
+	unsigned long before;
 
 	make_store_cold(run);
-	atomic_store(&preads, 0);
+	before = preads_so_far();
 	for (uint32_t i = 0; i < COUNTED; i++)
 		read_blocks(run, small + (uint32_t)random() % GET_PIECES, 0, GET_SIZE / TREE_BLOCK, out);
-	bench_result("store_preads_per_get", (double)atomic_load(&preads) / COUNTED, "preads", 1, BENCH_LESS_IS_BETTER);
-	atomic_store(&preads, 0);
+	bench_result("store_preads_per_get", (double)(preads_so_far() - before) / COUNTED, "preads", 1,
+		     BENCH_LESS_IS_BETTER);
+	before = preads_so_far();
 	for (uint32_t i = 0; i < COUNTED; i++)
 		read_blocks(run, large + (uint32_t)random() % large_count, (uint32_t)random() % TREE_BLOCKS, 1, out);
-	bench_result("store_preads_per_block", (double)atomic_load(&preads) / COUNTED, "preads", 2,
+	bench_result("store_preads_per_block", (double)(preads_so_far() - before) / COUNTED, "preads", 2,
 		     BENCH_LESS_IS_BETTER);
 	bench_say("whole pieces of 64 KiB; one random block of pieces of 2 MiB");
 	free(out);
@@ -489,11 +477,11 @@ static void make_directories(struct run *run)
 
 	snprintf(run->dir, sizeof(run->dir), "bench-store.XXXXXX");
 	if (mkdtemp(run->dir) == NULL)
-		die("cannot make a directory here");
+		bench_die("cannot make a directory here");
 	for (unsigned i = 0; i < 256; i++) {
 		snprintf(path, sizeof(path), "%s/files/%02x", run->dir, i);
 		if (file_make_dirs(path, 0700) != ERR_OK)
-			die("cannot make a directory here");
+			bench_die("cannot make a directory here");
 	}
 }
 
@@ -554,16 +542,15 @@ int main(void)
 	struct run run = {.content = memory_new(1, TREE_PIECE)};
 	const struct store_options options = {.allocation = 64ull << 30, .no_upkeep = true};
 	const char *seconds = getenv("GRANARY_BENCH_SECONDS");
-	struct seam seam = seam_system;
+	struct seam seam = preads_seam();
 	char why[STORE_MESSAGE];
 
-	seam.pread = counted_pread;
 	run.seconds = seconds != NULL && atof(seconds) > 0 ? atof(seconds) : SECONDS;
 	make_directories(&run);
 	pieces_fill(1, 1, run.content, TREE_PIECE);
 	if (store_init(run.dir, options.allocation, 0, &seam, why) != ERR_OK ||
 	    store_open(run.dir, &options, &seam, &run.store, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 	measure(&run);
 	store_close(run.store);
 	remove_tree(run.dir);

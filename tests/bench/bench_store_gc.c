@@ -28,12 +28,6 @@ struct answer {
 	struct store_collected result;
 };
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
 /* Of all threads of this process. */
 static double cpu_seconds(void)
 {
@@ -54,7 +48,7 @@ static struct filter **make_filters(uint64_t pieces, uint8_t bits)
 	struct filter **filters = calloc(1u << bits, sizeof(struct filter *));
 
 	if (filters == NULL)
-		die("no memory");
+		bench_die("no memory");
 	for (unsigned shard = 0; shard < 1u << bits; shard++) {
 		struct filter_shape shape = {.hashes = FILTER_HASHES,
 					     .bits = bits,
@@ -79,11 +73,11 @@ static uint64_t collect(struct store *store, struct filter *filter)
 	struct answer answer = {.come = false};
 
 	if (store_collect(store, 0, filter, answered, &answer) != ERR_OK)
-		die("the store takes no filter");
+		bench_die("the store takes no filter");
 	while (!answer.come)
 		(void)store_upkeep_step(store, "collect");
 	if (answer.err != ERR_OK || answer.result.held)
-		die("the collection failed");
+		bench_die("the collection failed");
 	return answer.result.moved_pieces;
 }
 
@@ -98,7 +92,7 @@ static void collect_all(const char *dir, uint64_t pieces, const char *suffix)
 	double begun, seconds, bound, cpu;
 
 	if (store_open(dir, &options, &seam_system, &store, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 	synthetic_forget(dir);
 	bytes = synthetic_footers(dir, &bound);
 	synthetic_forget(dir);
@@ -114,7 +108,7 @@ static void collect_all(const char *dir, uint64_t pieces, const char *suffix)
 		  "footers, which are read twice",
 		  (unsigned long long)pieces, 1u << bits, (unsigned long long)moved, cpu, (double)bytes / 1e6);
 	if (moved < pieces / GARBAGE * 95 / 100 || moved > pieces / GARBAGE)
-		die("another number of pieces was trashed than there is garbage");
+		bench_die("another number of pieces was trashed than there is garbage");
 	store_close(store);
 	free(filters);
 }

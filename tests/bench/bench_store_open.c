@@ -37,12 +37,6 @@ struct outcome {
 	uint64_t pieces;
 };
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
 /* A line of /proc/self/status, in bytes. */
 static uint64_t status_of(const char *name)
 {
@@ -67,7 +61,7 @@ static struct store *open_store(const struct run *run, enum store_index index, b
 	struct store *store;
 
 	if (store_open(run->dir, &options, &seam_system, &store, why) != ERR_OK)
-		die(why);
+		bench_die(why);
 	return store;
 }
 
@@ -89,10 +83,10 @@ static struct outcome start(const struct run *run, enum way way)
 	store_space(store, &space);
 	outcome.pieces = space.pieces;
 	if (!rebuild && !store->short_start)
-		die("a checkpoint was of no use");
+		bench_die("a checkpoint was of no use");
 	for (uint32_t i = 0; way == AND_BE_KILLED && i < LATE; i++) {
 		if (pieces_put(store, i, 1, 1000, 0) != ERR_OK)
-			die("cannot put a piece");
+			bench_die("cannot put a piece");
 	}
 	if (way != AND_BE_KILLED)
 		store_close(store);
@@ -107,7 +101,7 @@ static struct outcome start_apart(const struct run *run, enum way way)
 
 	fflush(stdout);
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		die("no pipe");
+		bench_die("no pipe");
 	child = fork();
 	if (child == 0) {
 		outcome = start(run, way);
@@ -115,7 +109,7 @@ static struct outcome start_apart(const struct run *run, enum way way)
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child || status != 0 ||
 	    read(ends[0], &outcome, sizeof(outcome)) != (ssize_t)sizeof(outcome))
-		die("a start failed");
+		bench_die("a start failed");
 	close(ends[0]);
 	close(ends[1]);
 	return outcome;
@@ -157,7 +151,7 @@ static void rebuild(const struct run *run)
 	struct outcome outcome = start_apart(run, FROM_SEGMENTS);
 
 	if (outcome.pieces != run->pieces)
-		die("the start found another number of pieces");
+		bench_die("the start found another number of pieces");
 	report(run, "rebuild", outcome.seconds, bound);
 	bench_say("%llu pieces from footers of %.0f MB; bound: one stream of the same bytes",
 		  (unsigned long long)run->pieces, (double)bytes / 1e6);
@@ -177,7 +171,7 @@ static void start_clean(const struct run *run)
 	struct outcome outcome = start_apart(run, FROM_CHECKPOINT);
 
 	if (outcome.pieces != run->pieces)
-		die("the start found another number of pieces");
+		bench_die("the start found another number of pieces");
 	report(run, "open_clean", outcome.seconds, bound);
 	bench_say("%llu pieces from a checkpoint of %.0f MB; bound: one stream of it", (unsigned long long)run->pieces,
 		  (double)bytes / 1e6);
@@ -194,7 +188,7 @@ static void start_unclean(const struct run *run)
 	bound = cold_checkpoint(run, &bytes);
 	outcome = start_apart(run, FROM_CHECKPOINT);
 	if (outcome.pieces != run->pieces + LATE)
-		die("the start found another number of pieces");
+		bench_die("the start found another number of pieces");
 	report(run, "open_unclean", outcome.seconds, bound);
 	bench_say("%llu pieces, %u of them behind the checkpoint; bound: one stream of the checkpoint",
 		  (unsigned long long)outcome.pieces, LATE);

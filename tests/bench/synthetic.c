@@ -18,12 +18,6 @@
 #define CREATED 1700000000u
 #define CHUNK (1u << 20)
 
-static void die(const char *what)
-{
-	fprintf(stderr, "bench: %s\n", what);
-	exit(1);
-}
-
 /* Mixes well, and is its own stream for each number (splitmix64). */
 static uint64_t mixed(uint64_t number)
 {
@@ -49,7 +43,7 @@ static void load_super(const char *dir, struct super *ret)
 
 	snprintf(path, sizeof(path), "%s/store/SUPER", dir);
 	if (seam_open_file(&seam_system, path, O_RDONLY, &fd) != ERR_OK || super_load(&seam_system, fd, ret) != ERR_OK)
-		die("cannot read SUPER");
+		bench_die("cannot read SUPER");
 	close(fd);
 }
 
@@ -76,7 +70,7 @@ static void make_segment(const char *dir, const struct super *super, uint32_t id
 	snprintf(segments, sizeof(segments), "%s/store/segments", dir);
 	segment_path(segments, id, path);
 	if (seam_open_file(&seam_system, path, O_RDWR | O_CREAT | O_EXCL, &fd) != ERR_OK)
-		die("cannot make a segment");
+		bench_die("cannot make a segment");
 	segment_header_encode(&header, raw);
 	segment = segment_new(id, SEGMENT_PIECES, 0, fd);
 	for (uint32_t i = 0; i < count; i++) {
@@ -95,7 +89,7 @@ static void make_segment(const char *dir, const struct super *super, uint32_t id
 	if (seam_write_full(&seam_system, fd, raw, sizeof(raw), 0) != ERR_OK ||
 	    segment_write_footer(&seam_system, segment, &super->secret, SEGMENT_HEADER + count * extent_of_piece(),
 				 false, &trailer) != ERR_OK)
-		die("cannot write a segment");
+		bench_die("cannot write a segment");
 	segment_free(&seam_system, segment);
 }
 
@@ -107,7 +101,7 @@ void synthetic_make(const char *dir, uint64_t pieces)
 	struct super super;
 
 	if (mkdir(dir, 0700) != 0 || store_init(dir, SYNTHETIC_ALLOCATION, SEGMENT_SIZE, &seam_system, why) != ERR_OK)
-		die("cannot make a store");
+		bench_die("cannot make a store");
 	load_super(dir, &super);
 	for (uint64_t first = 0; first < pieces; first += most, id++)
 		make_segment(dir, &super, id, first, (uint32_t)(pieces - first < most ? pieces - first : most));
@@ -162,7 +156,7 @@ static void read_on(int fd, uint64_t from, uint64_t size, uint8_t *chunk)
 		ssize_t got = pread(fd, chunk, size - from < CHUNK ? (size_t)(size - from) : CHUNK, (off_t)from);
 
 		if (got <= 0)
-			die("cannot read");
+			bench_die("cannot read");
 		from += (uint64_t)got;
 	}
 }
@@ -181,7 +175,7 @@ static void read_footer(const char *path, void *arg)
 	uint64_t len;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		die("cannot open a segment");
+		bench_die("cannot open a segment");
 	if ((uint64_t)st.st_size > sizeof(end) &&
 	    pread(fd, end, sizeof(end), st.st_size - (off_t)sizeof(end)) == (ssize_t)sizeof(end) &&
 	    memcmp(end, "GRANFOOT", 8) == 0) {
@@ -199,7 +193,7 @@ static void read_whole(const char *path, void *arg)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) != 0)
-		die("cannot open a file");
+		bench_die("cannot open a file");
 	read_on(fd, 0, (uint64_t)st.st_size, reading->chunk);
 	reading->bytes += (uint64_t)st.st_size;
 	close(fd);
@@ -240,8 +234,8 @@ static void remove_file(const char *path, void *arg)
 
 void synthetic_remove(const char *dir)
 {
-	static const char *const names[] = {"/store/segments", "/store/transfers", "/store/index", "/store/twins",
-					    "/store", ""};
+	static const char *const names[] = {"/store/segments", "/store/transfers", "/store/index",
+					    "/store/twins",    "/store",	   ""};
 	char path[SEGMENT_PATH];
 
 	walk(dir, remove_file, NULL);
