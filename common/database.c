@@ -406,12 +406,13 @@ enum err database_copy(const char *from, const char *to, char why[DATABASE_MESSA
 	}
 	if (result != SQLITE_OK) {
 		snprintf(why, DATABASE_MESSAGE, "%s", handle == NULL ? sqlite3_errstr(result) : sqlite3_errmsg(handle));
-		unlink(to);
 	} else if (chmod(to, 0600) != 0) {
 		result = SQLITE_IOERR;
 		snprintf(why, DATABASE_MESSAGE, "its rights cannot be set");
 	}
 	sqlite3_close(handle);
+	if (result != SQLITE_OK)
+		unlink(to);
 	return err_of(result);
 }
 
