@@ -33,7 +33,7 @@ static bool take_batch(struct segment *segment, struct batch *ret)
 	return true;
 }
 
-/* Write it, without the lock. After a failure this twin is left alone: the job of twins makes it anew. */
+/* Write it, without the lock. A failure leaves a gap of entries that do not hold; the job of twins makes it anew. */
 static void write_batch(struct segments *set, struct batch *batch)
 {
 	struct segment *segment = batch->segment;
