@@ -557,6 +557,15 @@ static const char experience_tables[] =
 	"  PRIMARY KEY (node, jury)"
 	") @strict;";
 
+/* What a dossier needs of a piece that failed, which is repaired, and so replaced, sooner than anyone asks for it. */
+static const char finding_receipts[] =
+	"ALTER TABLE findings ADD COLUMN root @bytes;"
+	"ALTER TABLE findings ADD COLUMN size @int;"
+	"ALTER TABLE findings ADD COLUMN stored @int;"
+	"ALTER TABLE findings ADD COLUMN receipt @bytes;" /* as in pieces */
+	"UPDATE findings SET root = p.root, size = p.size, stored = p.stored, receipt = p.receipt FROM audits a JOIN "
+	"pieces p ON p.node = a.node WHERE a.challenge = findings.challenge AND p.piece = findings.piece;";
+
 /* clang-format on */
 
 static const struct migration migrations[] = {
@@ -573,6 +582,7 @@ static const struct migration migrations[] = {
 	{11, repair_tables},
 	{12, collection_tables},
 	{13, experience_tables},
+	{14, finding_receipts},
 };
 
 const struct migration *schema_migrations(size_t *ret_count)

@@ -150,7 +150,6 @@ struct making {
 	struct desk *desk;
 	const struct bytes32 *challenge;
 	json_t *items;
-	struct address node;
 };
 
 static enum err add_item(struct making *making, const struct fields *type, struct bytes wire, struct bytes data)
@@ -166,15 +165,13 @@ static enum err add_item(struct making *making, const struct fields *type, struc
 /* The node's own Audit, when it signed one. */
 static enum err add_answer(struct database *db, struct making *making)
 {
-	struct query *q = database_query(db, "SELECT node, transcript FROM audits WHERE challenge = $challenge");
+	struct query *q = database_query(db, "SELECT transcript FROM audits WHERE challenge = $challenge");
 	enum err err;
 
 	query_bytes32(q, "challenge", making->challenge);
 	err = query_one(q);
-	if (err == ERR_OK)
-		err = query_get_exact(q, 0, making->node.b, sizeof(making->node.b));
-	if (err == ERR_OK && query_get_bytes(q, 1).len > 0)
-		err = add_item(making, &typed_audit, query_get_bytes(q, 1), bytes_of(NULL, 0));
+	if (err == ERR_OK && query_get_bytes(q, 0).len > 0)
+		err = add_item(making, &typed_audit, query_get_bytes(q, 0), bytes_of(NULL, 0));
 	query_reset(q);
 	return err;
 }
@@ -217,13 +214,11 @@ static enum err add_receipt(struct query *q, struct making *making)
 
 static enum err add_receipts(struct database *db, struct making *making)
 {
-	struct query *q = database_query(db, "SELECT p.piece, p.root, p.size, p.stored, p.receipt FROM findings f JOIN "
-					     "pieces p ON p.node = $node AND p.piece = f.piece WHERE f.challenge = "
-					     "$challenge AND f.verdict IN (2, 3)");
+	struct query *q = database_query(db, "SELECT piece, root, size, stored, receipt FROM findings WHERE challenge "
+					     "= $challenge AND verdict IN (2, 3) AND receipt IS NOT NULL");
 	bool row;
 	enum err err;
 
-	query_address(q, "node", &making->node);
 	query_bytes32(q, "challenge", making->challenge);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {
 		err = add_receipt(q, making);

@@ -121,9 +121,11 @@ static enum err record_finding(struct database *db, const struct audit_batch *ba
 
 	if (piece->verdict == AUDITED_PROVEN || piece->verdict == AUDITED_UNREACHABLE)
 		return ERR_OK;
-	q = database_query(db,
-			   "INSERT INTO findings (challenge, piece, verdict) VALUES ($challenge, $piece, $verdict)");
+	q = database_query(db, "INSERT INTO findings (challenge, piece, verdict, root, size, stored, receipt) SELECT "
+			       "$challenge, piece, $verdict, root, size, stored, receipt FROM pieces WHERE "
+			       "node = $node AND piece = $piece");
 	query_bytes32(q, "challenge", &batch->challenge);
+	query_address(q, "node", &batch->node);
 	query_bytes32(q, "piece", &piece->piece);
 	query_int(q, "verdict", piece->verdict);
 	return query_run(q);

@@ -83,7 +83,7 @@ def age(network, nodes):
 def assert_evidence(network, rebuilt, file):
     """Of a piece that was rebuilt and went bad, what the satellite holds against the node convinces a stranger."""
     network.expect_errors("damage", "scrub", "corrupt")
-    network.satellite.stop()  # nobody repairs it before it is shown
+    network.satellite.stop()  # nobody else asks it meanwhile
     node, piece, _ = rebuilt
     [node] = [n for n in network.nodes if n.address.lower()[2:].upper() == node]
     rot(records(node)[bytes.fromhex(piece)])

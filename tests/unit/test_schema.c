@@ -54,7 +54,7 @@ static const struct {
 	{4, "audits",
 	 "INSERT INTO audits (challenge, node, at, transcript, bytes, proven, missing, corrupt, late, unreachable, "
 	 "unknown) VALUES (" KEY ", " ADDRESS ", 1, x'', 2, 3, 4, 5, 6, 7, 8)"},
-	{4, "findings", "INSERT INTO findings VALUES (" KEY ", " KEY ", 2)"},
+	{4, "findings", "INSERT INTO findings (challenge, piece, verdict) VALUES (" KEY ", " KEY ", 2)"},
 	{5, "losses", "INSERT INTO losses VALUES (" KEY ", " ADDRESS ", 1, 2, x'00', " KEY ")"},
 	{6, "changes", "INSERT INTO changes VALUES (" ADDRESS ", 9, " KEY ", 1, 2, 3, 4)"},
 	{6, "storage", "INSERT INTO storage VALUES (" ADDRESS ", 9, 1, 2, 3, 4)"},
@@ -216,7 +216,7 @@ static void test_each_migration(void **state)
 	size_t count;
 
 	schema_migrations(&count);
-	assert_int_equal(rows[ROWS - 1].migration, count);
+	assert_int_equal(rows[ROWS - 1].migration, count - 1); /* the last makes no table */
 	for (size_t old = 0; old <= count; old++) {
 		if (old > 0)
 			make_old(f, old);
