@@ -59,8 +59,6 @@ static const struct row rows[FINDING_CODES] = {
 			      "Nobody but its owner may read the key: chmod 600 it. If strangers could have read it, "
 			      "start a new node."},
 	[FINDING_KEY_DAMAGED] = {"key-damaged", FINDING_CRITICAL, "Put the key back from your backup."},
-	[FINDING_CONFIG_WRONG] = {"config-wrong", FINDING_CRITICAL,
-				  "Correct config.ini; granary-node config shows what holds."},
 	[FINDING_DATABASE_DAMAGED] =
 		{"database-damaged", FINDING_CRITICAL,
 		 "It is put aside at the node's next start and made anew: orders from the store, "
@@ -95,18 +93,10 @@ static const struct row rows[FINDING_CODES] = {
 	[FINDING_HOLDINGS_DIFFER] = {"holdings-differ", FINDING_WARNING,
 				     "Nothing is wrong on this side. granary-node earnings --period shows the "
 				     "difference; granary-node dispute export writes down the proof."},
-	[FINDING_BOOKS_DIFFER] = {"books-differ", FINDING_WARNING,
-				  "See granary-node earnings --period; granary-node dispute export writes down the "
-				  "proof."},
 	[FINDING_COLLECTION_HELD] =
 		{"collection-held", FINDING_WARNING,
 		 "Ask the satellite's operator whether that is meant; granary-node store agree lets "
 		 "it happen."},
-	[FINDING_AUDIT_FAILED] = {"audit-failed", FINDING_WARNING,
-				  "Read everything once with granary-node store check, and look at the disk "
-				  "(smartctl -a)."},
-	[FINDING_SCORE_LOW] = {"score-low", FINDING_WARNING,
-			       "Keep the node online and find the cause of failed audits while there is time."},
 	[FINDING_SUSPENDED] = {"suspended", FINDING_CRITICAL,
 			       "Mend the cause; the node gets new pieces again when it has answered well for a "
 			       "while."},
@@ -325,6 +315,19 @@ static void judge_orders(struct findings *to, const struct finding_figures *f)
 			     "Orders wait to be settled since %s; they can be until %s.", since, until);
 }
 
+/* What it thinks of this node, in its own words. */
+static void judge_status(struct findings *to, const struct finding_satellite *s)
+{
+	const char *reason = s->reason == NULL ? "" : s->reason;
+	const char *mark = reason[0] == '\0' ? "" : ": ";
+
+	if (s->status == FINDING_STATUS_SUSPENDED || s->status == FINDING_STATUS_OFFLINE)
+		findings_add(to, FINDING_SUSPENDED, s->address, "The satellite suspended this node%s%s.", mark, reason);
+	else if (s->status == FINDING_STATUS_DISQUALIFIED)
+		findings_add(to, FINDING_DISQUALIFIED, s->address, "The satellite disqualified this node%s%s.", mark,
+			     reason);
+}
+
 static void judge_satellite(struct findings *to, const struct finding_figures *f, const struct finding_satellite *s)
 {
 	bool young = f->now < f->started + FINDINGS_PATIENCE;
@@ -340,9 +343,12 @@ static void judge_satellite(struct findings *to, const struct finding_figures *f
 	else if (!s->answered)
 		findings_add(to, FINDING_SATELLITE_UNREACHABLE, s->address, "No check-in: %s.",
 			     reason[0] != '\0' ? reason : "no answer");
-	else if (!s->reachable && f->paused_until == 0 && (f->missing == NULL || f->missing[0] == '\0'))
+	else if (!s->reachable && s->status != FINDING_STATUS_DISQUALIFIED && f->paused_until == 0 &&
+		 (f->missing == NULL || f->missing[0] == '\0'))
 		findings_add(to, FINDING_PORT_CLOSED, s->address, "The satellite cannot dial this node: %s.",
 			     reason[0] != '\0' ? reason : "no answer");
+	if (s->answered)
+		judge_status(to, s);
 	if (s->since > 0 && skew > FINDINGS_SKEW)
 		findings_add(to, FINDING_CLOCK_SKEW, s->address,
 			     "This machine's clock is %" PRId64 " seconds %s the satellite's.", skew,

@@ -29,7 +29,6 @@ enum finding_code {
 	FINDING_KEY_MISSING,
 	FINDING_KEY_MODE,
 	FINDING_KEY_DAMAGED,
-	FINDING_CONFIG_WRONG,
 	FINDING_DATABASE_DAMAGED,
 	FINDING_CLOCK_SKEW,
 	FINDING_PORT_CLOSED,
@@ -42,10 +41,7 @@ enum finding_code {
 	FINDING_ORDERS_LAPSING,
 	FINDING_ORDERS_BEHIND, /* the ledger cannot be filled */
 	FINDING_HOLDINGS_DIFFER,
-	FINDING_BOOKS_DIFFER,
 	FINDING_COLLECTION_HELD,
-	FINDING_AUDIT_FAILED,
-	FINDING_SCORE_LOW,
 	FINDING_SUSPENDED,
 	FINDING_DISQUALIFIED,
 	FINDING_PAUSED,
@@ -96,6 +92,13 @@ void finding_print(const struct finding *finding, FILE *to);
 json_t *findings_json(const struct findings *findings);
 /* Back from JSON; what makes no sense is left out. */
 void findings_add_json(struct findings *findings, const json_t *list);
+
+/* Of `status` of CHECKED_IN (doc/formats.md, section 3.3) what its owner has to know. */
+enum {
+	FINDING_STATUS_SUSPENDED = 3,
+	FINDING_STATUS_OFFLINE = 4, /* suspended for it */
+	FINDING_STATUS_DISQUALIFIED = 5,
+};
 
 /* The figures. Times are Unix seconds; zeros mean that all is well or that it does not apply. */
 struct finding_satellite {

@@ -75,6 +75,8 @@ def test_wrong_data(tmp_path):
         assert len(failed) == 8 and all(len(n["piece"]) == 64 for n in failed)
         assert {n["verdict"] for n in failed} <= {"corrupt", "missing"}
         assert "disqualified" in bad.command("status")
+        # A monitor hears of it, too.
+        wait_until("it is found", lambda: "disqualified" in [f["code"] for f in bad.json("status")["findings"]])
         # The files never were in danger.
         assert all(client.get(f"{KEPT}/{i}") == data for i in range(8))
 

@@ -149,6 +149,26 @@ static void test_satellites(void **state)
 	expect(FINDING_HOLDINGS_DIFFER, "3 pieces (5.00 KB), and 1 otherwise");
 }
 
+static void test_standing(void **state)
+{
+	(void)state;
+	satellite.reason = "too many answers were late";
+	satellite.status = 3;
+	expect(FINDING_SUSPENDED, "this node: too many answers were late.");
+	satellite.status = 4;
+	satellite.reason = "";
+	expect(FINDING_SUSPENDED, "this node.");
+	satellite.status = 5;
+	satellite.reachable = false; /* of no interest any more */
+	expect(FINDING_DISQUALIFIED, "disqualified this node.");
+	satellite.status = 6; /* leaving, as its owner wants */
+	satellite.reachable = true;
+	test_well(NULL);
+	satellite.status = 3;
+	satellite.answered = false; /* what it thinks now is not known */
+	expect(FINDING_SATELLITE_UNREACHABLE, "no answer");
+}
+
 /* A closed port, and why perhaps. */
 static void expect_with_closed_port(enum finding_code code)
 {
@@ -248,6 +268,7 @@ int main(void)
 		cmocka_unit_test_setup(test_disk, set_up),
 		cmocka_unit_test_setup(test_clock, set_up),
 		cmocka_unit_test_setup(test_satellites, set_up),
+		cmocka_unit_test_setup(test_standing, set_up),
 		cmocka_unit_test_setup(test_router, set_up),
 		cmocka_unit_test_setup(test_files, set_up),
 		cmocka_unit_test_setup(test_orders, set_up),
