@@ -82,7 +82,7 @@ static void explain_size(const json_t *json, uint64_t size)
 		       "collected. "
 		       "To get rid of them sooner, leave a satellite: granary-node exit.\n",
 		       option_print_size(used, text));
-	else if (available < allocation - used - allocation / 20)
+	else if (available + allocation / 20 < allocation - used)
 		printf("The disk has room for %s more only.\n", option_print_size(available, more));
 }
 
