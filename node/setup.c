@@ -267,7 +267,8 @@ static enum err gather(struct setup *setup)
 /* DIR/store leads to STORAGE/store, which is made. Another link than before is not made by the way. */
 static enum err link_store(struct setup *setup)
 {
-	char *inside = file_join(setup->dir, "store"), *outside = file_join(setup->storage, "store"), *real = NULL;
+	char *inside = file_join(setup->dir, "store"), *outside = file_join(setup->storage, "store");
+	char *there = NULL, *wanted = NULL;
 	struct stat st;
 	enum err err = ERR_OK;
 
@@ -278,21 +279,23 @@ static enum err link_store(struct setup *setup)
 		snprintf(setup->why, sizeof(setup->why), "cannot make %.200s: %s", outside, err_text(err));
 		goto out;
 	}
-	real = realpath(inside, NULL);
+	there = realpath(inside, NULL); /* both: a path may lead through links, or end in a slash */
+	wanted = realpath(outside, NULL);
 	if (lstat(inside, &st) != 0) {
 		if (symlink(outside, inside) != 0)
 			err = err_from_errno(errno);
 		if (err != ERR_OK)
 			snprintf(setup->why, sizeof(setup->why), "cannot make %.200s: %s", inside, err_text(err));
-	} else if (real == NULL || strcmp(real, outside) != 0) {
+	} else if (there == NULL || wanted == NULL || strcmp(there, wanted) != 0) {
 		snprintf(setup->why, sizeof(setup->why),
 			 "the store is at %.200s already; to move it: stop the node, copy that directory, and let "
 			 "%.100s be a link to the copy",
-			 real == NULL ? inside : real, inside);
+			 there == NULL ? inside : there, inside);
 		err = ERR_EXISTS;
 	}
 out:
-	free(real);
+	free(wanted);
+	free(there);
 	free(outside);
 	free(inside);
 	return err;

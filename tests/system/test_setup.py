@@ -48,8 +48,10 @@ def test_without_questions(net, tmp_path):
     assert code is not None
     assert (node.dir / "store").resolve() == disk / "store" and (disk / "store" / "SUPER").exists()
     before = {name: (node.dir / name).read_bytes() for name in ("key", "config.ini", "store.id")}
-    # The same again changes nothing, …
-    out, err, status = first_run(node, "--yes", "--system-disk", "--storage", disk, "--size", "1GB", *serving(node))
+    # The same again, by another name of that disk, changes nothing, …
+    (tmp_path / "link").symlink_to(disk)
+    out, err, status = first_run(node, "--yes", "--system-disk", "--storage", f"{tmp_path}/link/", "--size", "1GB",
+                                 *serving(node))
     assert (err, status) == ("", 0)
     assert before == {name: (node.dir / name).read_bytes() for name in before}
     # … and works beside the running node, whose size it changes.
