@@ -277,12 +277,9 @@ static const struct option_spec option_table[] = {
 
 static const struct command command_table[] = {
 	{"setup", "", "Make a node that its satellites reach, in a few questions.",
-	 "Where, how much, who is paid, where alarms go: Enter takes the default, and --yes takes all of them. Looks "
-	 "at disk, "
-	 "clock and port, opens the port on the router where it can, has each satellite dial back, and says where the "
-	 "key "
-	 "is, which must be kept safe, and how to see the dashboard. A second run changes what it is told to, and "
-	 "nothing "
+	 "Where, how much, who is paid: Enter takes the default, and --yes takes all of them. Looks at disk, clock and "
+	 "port, opens the port on the router where it can, has each satellite dial back, and says where the key is, "
+	 "which must be kept safe, and how to see the dashboard. A second run changes what it is told to, and nothing "
 	 "else. Exit status 1 when something is critically wrong.",
 	 "dir yes store-dir size system-disk satellite listen external http payout port-mapping router allocate",
 	 0, 0, node_setup},
@@ -295,8 +292,8 @@ static const struct command command_table[] = {
 	 "Options given here are written to DIR/config.ini. At least one --satellite is needed.",
 	 "dir " SETTINGS_OPTIONS, 0, 0, node_init},
 	{"run", "", "Run the node until SIGTERM.",
-	 "SIGTERM finishes transfers under way, for at most 30 seconds. SIGHUP reads satellite, external, payout, "
-	 "check-in, settle and log-level again.",
+	 "SIGTERM finishes transfers under way, for at most 30 seconds. SIGHUP reads satellite, allocate, "
+	 "external, payout, check-in, settle and log-level again.",
 	 "dir " SETTINGS_OPTIONS, 0, 0, daemon_run_node},
 	{"id", "", "Print the node's id and address.", "Needs no running node.", "dir json", 0, 0, service_print_id},
 	{"status", "", "Ask the running node how it is.",

@@ -136,6 +136,10 @@ static const struct {
 	{"ledger.db", "orders and settlements: keep a copy"},
 	{"papers.db", "prices, usages and statements, signed by satellites: keep a copy"},
 	{"domains.json", "what each satellite's signatures are bound to"},
+	{"standing.db", "what satellites think of this node; they tell it again"},
+	{"history.db", "the dashboard's figures by the hour"},
+	{"events.db", "what happened, as the dashboard tells it"},
+	{"dashboard.json", "who may log in to the dashboard"},
 	{"store", "the pieces"},
 	{"store.id", "which store belongs here"},
 	{"cookie", "the running node's token for commands"},
@@ -148,14 +152,14 @@ int node_paths(struct options *options)
 	json_t *json = json_pack("{s:s}", "dir", options_dir(options));
 
 	if (!option_flag(options, "json"))
-		printf("%-13s %s\n", "dir", options_dir(options));
+		printf("%-14s %s\n", "dir", options_dir(options));
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		char *path = file_join(options_dir(options), paths[i].name), *real = realpath(path, NULL);
 		const char *shown = real != NULL ? real : path;
 
 		json_object_set_new(json, paths[i].name, json_string(shown));
 		if (!option_flag(options, "json"))
-			printf("%-13s %s%s\n%-13s %s\n", paths[i].name, shown, real == NULL ? " (not there)" : "", "",
+			printf("%-14s %s%s\n%-14s %s\n", paths[i].name, shown, real == NULL ? " (not there)" : "", "",
 			       paths[i].what);
 		free(real);
 		free(path);
