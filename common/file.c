@@ -94,7 +94,7 @@ enum err file_sync_dir(const char *path)
 	return err;
 }
 
-static enum err sync_parent(const char *path)
+enum err file_sync_parent(const char *path)
 {
 	char *copy = memory_copy(path, strlen(path));
 	enum err err = file_sync_dir(dirname(copy));
@@ -141,7 +141,7 @@ enum err file_create(const char *path, struct bytes content, mode_t mode)
 		unlink(temporary);
 	}
 	if (err == ERR_OK)
-		err = sync_parent(path);
+		err = file_sync_parent(path);
 	free(temporary);
 	return err;
 }
@@ -156,7 +156,7 @@ enum err file_replace(const char *path, struct bytes content, mode_t mode)
 		unlink(temporary);
 	}
 	if (err == ERR_OK)
-		err = sync_parent(path);
+		err = file_sync_parent(path);
 	free(temporary);
 	return err;
 }
@@ -167,7 +167,7 @@ static enum err make_dir(const char *path, mode_t mode)
 	struct stat st;
 
 	if (mkdir(path, mode) == 0)
-		return sync_parent(path);
+		return file_sync_parent(path);
 	if (errno != EEXIST)
 		return err_from_errno(errno);
 	if (stat(path, &st) != 0)

@@ -20,6 +20,8 @@ enum err file_make_dirs(const char *path, mode_t mode) WARN_UNUSED;
 
 /* fsync a directory. */
 enum err file_sync_dir(const char *path) WARN_UNUSED;
+/* The one that something stands in, after it was made, renamed or removed. */
+enum err file_sync_parent(const char *path) WARN_UNUSED;
 
 bool file_exists(const char *path);
 

@@ -15,6 +15,7 @@
 
 #include "common/database.h"
 #include "common/file.h"
+#include "common/memory.h"
 #include "common/service.h"
 #include "node/commands.h"
 #include "node/settings.h"
@@ -105,6 +106,8 @@ static enum err finish(struct backup *backup)
 
 	if (err == ERR_OK && rename(backup->temporary, backup->to) != 0)
 		err = err_from_errno(errno);
+	if (err == ERR_OK)
+		err = file_sync_parent(backup->to); /* a stick is pulled soon after */
 	if (err != ERR_OK)
 		snprintf(backup->why, sizeof(backup->why), "cannot finish %.200s: %s", backup->to, err_text(err));
 	return err;
@@ -112,10 +115,15 @@ static enum err finish(struct backup *backup)
 
 int node_backup(struct options *options)
 {
-	struct backup backup = {.from = options_dir(options), .to = strdup(options_argument(options, 0))};
+	const char *place = options_argument(options, 0);
+	struct backup backup = {.from = options_dir(options)};
+	size_t len = strlen(place);
 	enum err err;
 
-	if (backup.to == NULL || asprintf(&backup.temporary, "%s.part", backup.to) < 0)
+	while (len > 1 && place[len - 1] == '/') /* "PLACE/node/" is PLACE/node, and not something in it */
+		len--;
+	backup.to = memory_copy(place, len);
+	if (asprintf(&backup.temporary, "%s.part", backup.to) < 0)
 		abort();
 	err = begin(&backup);
 	if (err == ERR_OK) {

@@ -107,7 +107,7 @@ def test_backup_and_restore(net, tmp_path):
     node, data, copy = net.nodes[0], os.urandom(100_000), tmp_path / "copy"
     net.access.put(data, "granary://bucket/one")
     wait_until("the order is noted", lambda: node.json("status")["orders"]["unsettled"] == 1)
-    out = node.command("backup", copy)
+    out = node.command("backup", f"{copy}/")
     assert "To restore" in out and not (tmp_path / "copy.part").exists()
     assert copy.stat().st_mode & 0o777 == 0o700
     names = {p.name for p in copy.iterdir()}
