@@ -93,24 +93,39 @@ static bool is_address(const char *host)
 	       (inet_pton(AF_INET, host, raw) == 1 || inet_pton(AF_INET6, host, raw) == 1);
 }
 
+/* One try; on failure a sentence of it, unless another way has said more than that nobody answers. */
+static void open_by(struct attempt *attempt, const struct router_protocol *protocol, const char *router)
+{
+	char why[ROUTER_TEXT] = "";
+	enum err err = ERR_UNSUPPORTED;
+
+	if (protocol->open == NULL)
+		snprintf(why, sizeof(why), "this program was built without %s", protocol->name);
+	else
+		err = protocol->open(router, attempt->port, LEASE, &attempt->lease, why);
+	if (err == ERR_OK && is_address(attempt->lease.external.host)) {
+		attempt->protocol = protocol;
+		return;
+	}
+	if (err == ERR_OK)
+		snprintf(why, sizeof(why), "the router does not know its own address");
+	if (attempt->why[0] == '\0' || (err != ERR_NOT_FOUND && err != ERR_UNSUPPORTED))
+		memcpy(attempt->why, why, sizeof(why));
+}
+
 /* In the pool. */
 static void work_open(void *arg)
 {
 	struct attempt *attempt = arg;
+	const char *router = attempt->router;
 
 	for (size_t i = 0; i < PROTOCOLS && attempt->protocol == NULL; i++) {
 		size_t len = strlen(protocols[i]->scheme);
-		const char *router = attempt->router;
 
-		if (router[0] != '\0' && strncmp(router, protocols[i]->scheme, len) != 0)
-			continue;
-		if (protocols[i]->open(router[0] == '\0' ? "" : router + len, attempt->port, LEASE, &attempt->lease,
-				       attempt->why) != ERR_OK)
-			continue;
-		if (is_address(attempt->lease.external.host))
-			attempt->protocol = protocols[i];
-		else
-			snprintf(attempt->why, sizeof(attempt->why), "the router does not know its own address");
+		if (router[0] == '\0')
+			open_by(attempt, protocols[i], "");
+		else if (strncmp(router, protocols[i]->scheme, len) == 0)
+			open_by(attempt, protocols[i], router + len);
 	}
 }
 

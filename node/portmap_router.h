@@ -1,5 +1,5 @@
 /* How portmap.c talks to a router: one struct per protocol. All of it blocks, for some seconds at most. A protocol
- * whose library was not there when the program was built says ERR_UNSUPPORTED. */
+ * whose library was not there when the program was built has only its name. */
 #ifndef GRANARY_NODE_PORTMAP_ROUTER_H
 #define GRANARY_NODE_PORTMAP_ROUTER_H
 
@@ -18,6 +18,7 @@ struct router_lease {
 struct router_protocol {
 	const char *name;
 	const char *scheme; /* of the address of a router: "http://" */
+	/* Both NULL without the library. */
 	/* Ask for, or renew, a mapping of `port`, if possible to the same one outside. `router`: its address without
 	 * the scheme or, when "", search for one. ERR_NOT_FOUND when there is none, ERR_DENIED when it does not want; a
 	 * sentence goes to `why`. */
