@@ -176,7 +176,7 @@ def test_doctor(net):
     first_run(node, "--yes", "--system-disk", "--size", "1GB", *serving(node))
     assert codes(doctor(node)) == ["not-running"]
     node.start()
-    net.wait_online(1)
+    wait_until("it has checked in", lambda: node.json("status")["satellites"][0]["connected"])
     report = doctor(node)
     assert codes(report) == [] and {"node", "key", "disk", "speed", "ledger", "papers",
                                     "satellites"} <= set(report["checks"])
