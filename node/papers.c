@@ -647,15 +647,15 @@ enum err papers_statements(struct papers *papers, const struct address *satellit
 					    struct bytes sheet),
 			   void *arg)
 {
-	struct query *q = database_query(papers->db, "SELECT signed, sheet FROM statements WHERE satellite = "
-						     "$satellite AND period >= $from AND period <= $to ORDER BY "
-						     "period");
+	struct query *q = database_query(papers->db, "SELECT signed, sheet FROM statements WHERE (satellite = "
+						     "$satellite OR length($satellite) = 0) AND period >= $from AND "
+						     "period <= $to ORDER BY period, satellite");
 	struct signature signature;
 	struct statement statement;
 	bool row = false;
 	enum err err;
 
-	bind_address(q, "satellite", satellite);
+	query_bytes(q, "satellite", satellite == NULL ? bytes_of("", 0) : bytes_of(satellite->b, sizeof(satellite->b)));
 	query_int(q, "from", from);
 	query_int(q, "to", to);
 	for (err = query_step(q, &row); err == ERR_OK && row; err = query_step(q, &row)) {

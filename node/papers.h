@@ -128,7 +128,7 @@ enum err papers_prices(struct papers *papers, const struct address *satellite, c
 enum err papers_days(struct papers *papers, const struct address *satellite, uint32_t from, uint32_t until,
 		     enum err (*each)(void *arg, const struct usage *usage, const struct papers_day *paper),
 		     void *arg) WARN_UNUSED;
-/* Statements of periods from `from` to `to`, both included. */
+/* Statements of periods from `from` to `to`, both included; of all satellites that ever signed one when it is NULL. */
 enum err papers_statements(struct papers *papers, const struct address *satellite, uint32_t from, uint32_t to,
 			   enum err (*each)(void *arg, const struct statement *statement, struct bytes signed_statement,
 					    struct bytes sheet),

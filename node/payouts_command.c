@@ -1,6 +1,5 @@
 /* `payouts`: what this node was paid, from the statements that satellites signed and the claims that it sent. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -17,9 +16,8 @@ struct span {
 };
 
 struct listing {
-	struct book_access *books;
 	const struct span *span;
-	const struct satellite *satellite;
+	struct trust *only; /* the satellites that were asked for; NULL: all, those forgotten since, too */
 	json_t *statements;
 	json_t *claims;
 };
@@ -60,17 +58,27 @@ static enum err read_span(struct book_access *books, struct options *options, st
 	return ERR_OK;
 }
 
+static bool is_wanted(const struct listing *listing, const struct address *address)
+{
+	struct satellite satellite;
+
+	return listing->only == NULL || trust_find(listing->only, address, &satellite) == ERR_OK;
+}
+
 static enum err add_statement(void *arg, const struct statement *statement, struct bytes signed_statement,
 			      struct bytes sheet)
 {
 	const struct listing *listing = arg;
 	char period[PERIOD_TEXT];
-	json_t *json = json_object();
+	json_t *json;
 
 	(void)signed_statement;
 	(void)sheet;
+	if (!is_wanted(listing, &statement->satellite))
+		return ERR_OK;
+	json = json_object();
 	json_object_set_new(json, "period", json_string(period_print(statement->period, period)));
-	json_object_set_new(json, "satellite", json_address(&listing->satellite->address));
+	json_object_set_new(json, "satellite", json_address(&statement->satellite));
 	json_object_set_new(json, "payee", json_address(&statement->payee));
 	json_object_set_new(json, "earned", json_amount(amount_of(statement->earned)));
 	json_object_set_new(json, "held", json_amount(amount_of(statement->held)));
@@ -87,7 +95,8 @@ static enum err add_claim(void *arg, const struct papers_claim *claim)
 	char when[24];
 	json_t *json;
 
-	if (claim->at < listing->span->from || claim->at >= listing->span->until)
+	if (claim->at < listing->span->from || claim->at >= listing->span->until ||
+	    !is_wanted(listing, &claim->satellite))
 		return ERR_OK;
 	clock_format(claim->at, when, sizeof(when));
 	json = json_object();
@@ -99,21 +108,13 @@ static enum err add_claim(void *arg, const struct papers_claim *claim)
 	return ERR_OK;
 }
 
-static enum err collect(struct book_access *books, const struct span *span, json_t **ret)
+static enum err collect(struct book_access *books, const struct span *span, struct trust *only, json_t **ret)
 {
-	struct listing listing = {.books = books, .span = span, .statements = json_array(), .claims = json_array()};
-	struct satellite *satellites;
-	size_t count = trust_list(books->trust, &satellites);
-	enum err err = ERR_OK;
+	struct listing listing = {.span = span, .only = only, .statements = json_array(), .claims = json_array()};
+	enum err err = papers_statements(books->papers, NULL, span->first, span->last, add_statement, &listing);
 
-	for (size_t i = 0; err == ERR_OK && i < count; i++) {
-		listing.satellite = &satellites[i];
-		err = papers_statements(books->papers, &satellites[i].address, span->first, span->last, add_statement,
-					&listing);
-	}
 	if (err == ERR_OK)
 		err = papers_claims(books->papers, add_claim, &listing);
-	free(satellites);
 	if (err == ERR_OK) {
 		*ret = json_pack("{s:o, s:o}", "statements", listing.statements, "claims", listing.claims);
 		return ERR_OK;
@@ -172,12 +173,13 @@ int node_payouts(struct options *options)
 	struct book_access books;
 	json_t *json = NULL;
 	struct span span;
+	bool all = strcmp(option_source(options, "satellite"), "flag") != 0;
 	enum err err = book_access_open(&books, options);
 
 	if (err == ERR_OK)
 		err = read_span(&books, options, &span);
 	if (err == ERR_OK)
-		err = collect(&books, &span, &json);
+		err = collect(&books, &span, all ? NULL : books.trust, &json);
 	if (err != ERR_OK) {
 		fprintf(stderr, "granary-node: %s\n", books.why);
 	} else if (option_flag(options, "json")) {

@@ -95,6 +95,13 @@ def test_own_books_agree_with_the_statement(network, books):
         assert node.json("payouts", "--year", str(int(period[:4]) - 1))["statements"] == []
         [_, row] = node.command("payouts", "--csv").splitlines()
         assert row.split(",")[:2] == ["statement", period] and row.count(",") == 9
+    # One that the node works for no more is listed all the same; those that are asked for, alone.
+    node, other = network.nodes[0], f"{network.nodes[1].id}@127.0.0.1:1"
+    assert node.json("payouts", "--satellite", other) == {"statements": [], "claims": []}
+    assert len(node.json("payouts", "--satellite", network.satellite.endpoint)["statements"]) == 1
+    later = json.loads(run("granary-node", "payouts", "--json", "--dir", node.dir,
+                           env={**network.env, "GRANARY_SATELLITE": other}))
+    assert [s["satellite"] for s in later["statements"]] == [network.satellite.address]
 
     # A month later, with what was held back and rolled over from the first.
     second = books.end_month()

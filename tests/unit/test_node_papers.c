@@ -291,6 +291,11 @@ static void test_statements(void **state)
 			 ERR_OK);
 	assert_int_equal(seen.count, 1);
 	assert_true(seen.sum == 500);
+	/* Of all satellites; and of one that signed nothing. */
+	assert_int_equal(papers_statements(f->papers, NULL, 202512, 202601, see_statement, &seen), ERR_OK);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(papers_statements(f->papers, &f->node, 202512, 202601, see_statement, &seen), ERR_OK);
+	assert_int_equal(seen.count, 2);
 	free(sheet);
 }
 
