@@ -39,11 +39,14 @@ void desk_close(struct desk *desk)
 
 void desk_disk(const struct desk *desk, struct desk_disk *ret)
 {
+	char *store = file_join(desk->dir, "store");
 	struct statvfs fs;
 	uint64_t unit;
+	int failed = statvfs(store, &fs);
 
+	free(store);
 	memset(ret, 0, sizeof(*ret));
-	if (statvfs(desk->dir, &fs) != 0)
+	if (failed != 0)
 		return;
 	unit = fs.f_frsize;
 	ret->total = fs.f_blocks * unit;

@@ -33,7 +33,7 @@ struct desk {
 enum err desk_open(struct desk *desk, char why[LEDGER_MESSAGE]) WARN_UNUSED;
 void desk_close(struct desk *desk);
 
-/* What the filesystem of the node's directory says (statvfs); zeros when it does not answer. */
+/* What the filesystem that the store is on says (statvfs); zeros when it does not answer. */
 struct desk_disk {
 	uint64_t total; /* bytes */
 	uint64_t free;	/* for everybody */
