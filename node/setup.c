@@ -383,6 +383,9 @@ static enum err save_flags(struct setup *setup)
 			continue;
 		if (option_count(setup->options, names[i]) == 1)
 			err = change(setup, names[i], option_text(setup->options, names[i]));
+		else
+			printf("More than one %s was named: config.ini keeps what it has; edit it to change that.\n",
+			       names[i]);
 	}
 	return err;
 }

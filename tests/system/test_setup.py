@@ -54,6 +54,11 @@ def test_without_questions(net, tmp_path):
                                  *serving(node))
     assert (err, status) == ("", 0)
     assert before == {name: (node.dir / name).read_bytes() for name in before}
+    # What it cannot change, it says, …
+    stranger = "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798@127.0.0.1:1"
+    out, err, status = first_run(node, "--yes", *serving(node), "--satellite", stranger)
+    assert (err, status) == ("", 0) and "More than one satellite" in out
+    assert before == {name: (node.dir / name).read_bytes() for name in before}
     # … and works beside the running node, whose size it changes.
     node.start()
     out, err, status = first_run(node, "--yes", "--size", "2GB")
