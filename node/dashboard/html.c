@@ -70,6 +70,10 @@ void html_time(FILE *to, uint64_t seconds)
 		return;
 	}
 	clock_format(seconds, text, sizeof(text));
+	if (strlen(text) != strlen("2026-01-31T12:00:00Z")) {
+		fputs("at no time of this calendar", to); /* others may tell us any number */
+		return;
+	}
 	snprintf(shown, sizeof(shown), "%.10s %.5s", text, text + 11);
 	html_put(to, "<time datetime=\"$\">$ UTC</time>", text, shown);
 }

@@ -21,7 +21,8 @@ void html_put_list(FILE *to, const char *template, ...) __attribute__((sentinel)
 
 /* "1.23 GB"; the exact number stands in a title. */
 void html_size(FILE *to, uint64_t bytes);
-/* "2026-01-31 12:00" in UTC, with a machine's form beside it for the page to show in local time; "never" for 0. */
+/* "2026-01-31 12:00" in UTC, with a machine's form beside it for the page to show in local time; "never" for 0, and
+ * words for what is past the year 9999. */
 void html_time(FILE *to, uint64_t seconds);
 /* "12.50" of "12.50000000"; all decimals when it is no whole number of hundredths. Returns out. */
 const char *html_money(const char *amount, char out[HTML_TEXT]);

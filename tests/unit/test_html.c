@@ -79,6 +79,13 @@ static void test_times(void **state)
 	to = begin();
 	html_time(to, 1800000000);
 	expect(to, "<time datetime=\"2027-01-15T08:00:00Z\">2027-01-15 08:00 UTC</time>");
+	/* As a satellite or another node may tell it: a year of five digits, and one that no calendar has. */
+	to = begin();
+	html_time(to, 400000000000);
+	expect(to, "at no time of this calendar");
+	to = begin();
+	html_time(to, INT64_MAX);
+	expect(to, "at no time of this calendar");
 	to = begin();
 	html_size(to, 1234567);
 	expect(to, "<span title=\"1,234,567 bytes\">1.23 MB</span>");
