@@ -158,7 +158,7 @@ int dashboard_token(struct options *options)
 	if (err == ERR_EXISTS)
 		fprintf(stderr, "granary-node: there is a token of that name already\n");
 	else if (err == ERR_RANGE)
-		fprintf(stderr, "granary-node: a name has 1 to %d characters\n", LOGIN_NAME_MOST);
+		fprintf(stderr, "granary-node: a name is text of 1 to %d bytes\n", LOGIN_NAME_MOST);
 	else if (err != ERR_OK)
 		return fail("no token could be made", err);
 	if (err != ERR_OK)

@@ -309,6 +309,19 @@ enum err login_make_code(struct login *login, enum login_purpose purpose, uint64
 	return err;
 }
 
+/* Names are shown on terminals, and the file has room for text only. */
+static bool is_name(const char *name)
+{
+	size_t len = strlen(name);
+	json_t *text = json_string(name); /* NULL: no UTF-8 */
+	bool good = text != NULL && len > 0 && len <= LOGIN_NAME_MOST;
+
+	for (size_t i = 0; i < len && good; i++)
+		good = !iscntrl((unsigned char)name[i]);
+	json_decref(text);
+	return good;
+}
+
 static bool has_name(const json_t *tokens, const char *name)
 {
 	const json_t *row;
@@ -343,10 +356,9 @@ static enum err edit_add_token(json_t *state, void *arg)
 enum err login_make_token(struct login *login, const char *name, uint64_t now, char ret_token[LOGIN_TOKEN_TEXT])
 {
 	char secret[LOGIN_TOKEN_TEXT];
-	size_t len = strlen(name);
 	enum err err;
 
-	if (len == 0 || len > LOGIN_NAME_MOST)
+	if (!is_name(name))
 		return ERR_RANGE;
 	err = locked_change(login, edit_add_token, &(struct edit){.name = name, .now = now, .secret = secret});
 	if (err == ERR_OK)
@@ -559,10 +571,12 @@ enum err login_pair(struct login *login, const char *code, const char *peer, con
 	struct edit edit = {.text = hash, .name = numbered, .now = now, .pair = true, .secret = secret};
 	enum err err = ERR_EXISTS;
 
+	if (!is_name(name))
+		return ERR_RANGE;
 	hash_code(code, hash);
 	/* The code is written off together with the token, so a name that is taken costs nothing. */
 	for (unsigned i = 1; err == ERR_EXISTS && i <= TOKENS_MOST; i++) {
-		snprintf(numbered, sizeof(numbered), i == 1 ? "%.*s" : "%.*s %u", LOGIN_NAME_MOST, name, i);
+		snprintf(numbered, sizeof(numbered), i == 1 ? "%s" : "%s %u", name, i);
 		err = try_code(login, peer, edit_pair, &edit);
 	}
 	if (err == ERR_OK)

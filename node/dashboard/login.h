@@ -22,7 +22,7 @@
 #define LOGIN_SESSION_SECONDS (30 * 24 * 3600)
 #define LOGIN_PASSWORD_LEAST 8 /* characters */
 #define LOGIN_PASSWORD_MOST 200
-#define LOGIN_NAME_MOST 40
+#define LOGIN_NAME_MOST 64 /* bytes of UTF-8 */
 
 struct login;
 
@@ -42,7 +42,8 @@ enum login_purpose {
 enum err login_set_password(struct login *login, const char *password) WARN_UNUSED;
 enum err login_make_code(struct login *login, enum login_purpose purpose, uint64_t now,
 			 char ret_code[LOGIN_CODE_TEXT]) WARN_UNUSED;
-/* A read-only token under a new name. ERR_EXISTS; ERR_RANGE: the name is empty or too long; ERR_LIMIT: 64 there are. */
+/* A read-only token under a new name. ERR_EXISTS; ERR_RANGE: the name is empty, too long, or no line of text;
+ * ERR_LIMIT: 64 there are. */
 enum err login_make_token(struct login *login, const char *name, uint64_t now,
 			  char ret_token[LOGIN_TOKEN_TEXT]) WARN_UNUSED;
 /* ERR_NOT_FOUND. */
@@ -57,7 +58,7 @@ enum err login_by_password(struct login *login, const char *password, const char
 			   char ret_session[LOGIN_TOKEN_TEXT]) WARN_UNUSED;
 enum err login_by_code(struct login *login, const char *code, const char *peer, uint64_t now,
 		       char ret_session[LOGIN_TOKEN_TEXT]) WARN_UNUSED;
-/* A code that was made to pair gives a token, which gets the name or one that is free. */
+/* A code that was made to pair gives a token, which gets the name or one that is free. ERR_RANGE as above. */
 enum err login_pair(struct login *login, const char *code, const char *peer, const char *name, uint64_t now,
 		    char ret_token[LOGIN_TOKEN_TEXT]) WARN_UNUSED;
 

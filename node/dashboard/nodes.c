@@ -18,7 +18,7 @@ struct job {
 	struct hostport at;
 	char text[HOSTPORT_TEXT]; /* of it */
 	char code[32];
-	char name[LOGIN_NAME_MOST + 1];
+	char name[LOGIN_NAME_MOST + 2]; /* one that is too long stays so */
 	char peer[64];
 	enum err err;
 	char why[PEERS_MESSAGE];
@@ -69,6 +69,8 @@ static void paired(void *arg)
 		http_answer_json(job->request, 200, json_pack("{s:s}", "token", job->made));
 	else if (job->err == ERR_DENIED)
 		http_answer_error(job->request, 401, "that code is wrong, used, or older than a quarter of an hour");
+	else if (job->err == ERR_RANGE)
+		http_answer_error(job->request, 400, "that is no name");
 	else if (job->err == ERR_LIMIT)
 		http_answer_error(job->request, 429, "too many tries, or too many tokens");
 	else

@@ -126,6 +126,8 @@ static void test_tokens(void **state)
 	json_t *facts;
 
 	assert_int_equal(login_make_token(f->login, "", NOW, token), ERR_RANGE);
+	assert_int_equal(login_make_token(f->login, "\xc3", NOW, token), ERR_RANGE);
+	assert_int_equal(login_make_token(f->login, "red\x1b[31m", NOW, token), ERR_RANGE);
 	assert_int_equal(login_make_token(f->login, "laptop", NOW, token), ERR_OK);
 	assert_int_equal(login_make_token(f->login, "laptop", NOW, other), ERR_EXISTS);
 	assert_true(login_has_token(f->login, token));
@@ -145,6 +147,7 @@ static void test_pairing(void **state)
 
 	assert_int_equal(login_make_code(f->login, LOGIN_TO_PAIR, NOW, code), ERR_OK);
 	assert_int_equal(login_by_code(f->login, code, "::1", NOW, session), ERR_DENIED); /* not good for that */
+	assert_int_equal(login_pair(f->login, code, "::1", "\xc3", NOW, first), ERR_RANGE);
 	assert_int_equal(login_pair(f->login, code, "::1", "node", NOW, first), ERR_OK);
 	assert_int_equal(login_pair(f->login, code, "::1", "node", NOW, second), ERR_DENIED);
 	assert_int_equal(login_make_code(f->login, LOGIN_TO_PAIR, NOW, code), ERR_OK);
@@ -153,6 +156,21 @@ static void test_pairing(void **state)
 	assert_true(login_has_token(f->login, second));
 	assert_int_equal(login_drop_token(f->login, "node 2"), ERR_OK);
 	assert_false(login_has_token(f->login, second));
+}
+
+/* What a node calls itself at others is kept whole. */
+static void test_long_name(void **state)
+{
+	static const char name[] = "0x52908400098527886E0F7030069857D2E4169EE7";
+	struct fixture *f = *state;
+	char code[LOGIN_CODE_TEXT], token[LOGIN_TOKEN_TEXT], longer[LOGIN_NAME_MOST + 2];
+
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	assert_int_equal(login_make_code(f->login, LOGIN_TO_PAIR, NOW, code), ERR_OK);
+	assert_int_equal(login_pair(f->login, code, "::1", longer, NOW, token), ERR_RANGE);
+	assert_int_equal(login_pair(f->login, code, "::1", name, NOW, token), ERR_OK);
+	assert_int_equal(login_drop_token(f->login, name), ERR_OK);
 }
 
 static void test_guessing(void **state)
@@ -224,6 +242,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_password, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_tokens, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pairing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_long_name, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guessing, set_up, tear_down),
 		cmocka_unit_test(test_throttle),
 		cmocka_unit_test(test_forms),
