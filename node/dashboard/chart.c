@@ -31,14 +31,21 @@ struct source {
 	double divisor;
 };
 
-static void set(struct grid *grid, uint64_t at, size_t column, double value, bool add)
+/* What several values of one place come to. */
+enum merge { LAST, SUM, LEAST };
+
+static void set(struct grid *grid, uint64_t at, size_t column, double value, enum merge merge)
 {
 	size_t row = at < grid->from ? SIZE_MAX : (size_t)((at - grid->from) / grid->step);
 	size_t i = row * grid->columns + column;
 
 	if (row >= grid->rows || column >= grid->columns)
 		return;
-	grid->values[i] = add && grid->known[i] ? grid->values[i] + value : value;
+	if (grid->known[i] && merge == SUM)
+		value += grid->values[i];
+	if (grid->known[i] && merge == LEAST && grid->values[i] < value)
+		value = grid->values[i];
+	grid->values[i] = value;
 	grid->known[i] = true;
 }
 
@@ -47,7 +54,7 @@ static enum err add_traffic(void *arg, const struct history_traffic *point)
 	struct source *source = arg;
 	size_t column = (size_t)point->action - 1;
 
-	set(&source->grid, point->at, column, (double)point->bytes, true);
+	set(&source->grid, point->at, column, (double)point->bytes, SUM);
 	return ERR_OK;
 }
 
@@ -61,7 +68,7 @@ static enum err add_outcomes(void *arg, const struct history_traffic *point)
 	struct source *source = arg;
 
 	for (size_t i = 0; i < METER_OUTCOMES; i++)
-		set(&source->grid, point->at, i, (double)point->outcomes[i], true);
+		set(&source->grid, point->at, i, (double)point->outcomes[i], SUM);
 	return ERR_OK;
 }
 
@@ -74,8 +81,8 @@ static enum err add_latency(void *arg, const struct history_latency *point)
 {
 	struct source *source = arg;
 
-	set(&source->grid, point->at, source->column, (double)meter_quantile(point->durations, 500) / 1e6, false);
-	set(&source->grid, point->at, source->column + 1, (double)meter_quantile(point->durations, 990) / 1e6, false);
+	set(&source->grid, point->at, source->column, (double)meter_quantile(point->durations, 500) / 1e6, LAST);
+	set(&source->grid, point->at, source->column + 1, (double)meter_quantile(point->durations, 990) / 1e6, LAST);
 	return ERR_OK;
 }
 
@@ -98,7 +105,7 @@ static enum err add_disk(void *arg, const struct history_disk *point)
 				    point->reserved + point->free};
 
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-		set(&source->grid, point->at, i, (double)columns[i], false);
+		set(&source->grid, point->at, i, (double)columns[i], LAST);
 	return ERR_OK;
 }
 
@@ -111,7 +118,7 @@ static enum err add_live(void *arg, const struct history_disk *point)
 {
 	struct source *source = arg;
 
-	set(&source->grid, point->at, 0, (double)point->live, false);
+	set(&source->grid, point->at, 0, (double)point->live, LAST);
 	return ERR_OK;
 }
 
@@ -122,7 +129,7 @@ static enum err add_usage(void *arg, const struct usage *usage, const struct pap
 
 	(void)paper;
 	/* Several days of one point: their mean. */
-	set(&source->grid, start, 1, (double)usage->byteSeconds / USAGE_DAY / source->divisor, true);
+	set(&source->grid, start, 1, (double)usage->byteSeconds / USAGE_DAY / source->divisor, SUM);
 	return ERR_OK;
 }
 
@@ -142,18 +149,19 @@ static enum err fill_stored(struct source *source)
 	return err;
 }
 
+/* Of several satellites the worst. */
 static enum err add_scores(void *arg, const struct history_seen *point)
 {
 	struct source *source = arg;
 	struct grid *grid = &source->grid;
 
 	if (point->view.has_scores) {
-		set(grid, point->at, 0, point->view.audit / 1e6, false);
-		set(grid, point->at, 1, point->view.suspension / 1e6, false);
-		set(grid, point->at, 2, point->view.online / 1e6, false);
+		set(grid, point->at, 0, point->view.audit / 1e6, LEAST);
+		set(grid, point->at, 1, point->view.suspension / 1e6, LEAST);
+		set(grid, point->at, 2, point->view.online / 1e6, LEAST);
 	}
 	if (point->looks > 0)
-		set(grid, point->at, 3, (double)point->reachable / (double)point->looks, false);
+		set(grid, point->at, 3, (double)point->reachable / (double)point->looks, LEAST);
 	return ERR_OK;
 }
 

@@ -84,7 +84,7 @@ static void render(FILE *to, const json_t *facts, const struct panel_query *quer
 static void charts(FILE *to, const json_t *facts)
 {
 	(void)facts;
-	chart_put(to, "scores", "Reachable, share of the time", false);
+	chart_put(to, "scores", "Reachable, share of the time, and scores; of several satellites the least", false);
 }
 
 const struct panel panel_network = {"network", "/network", "Network", facts, render, charts};
