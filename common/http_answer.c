@@ -213,9 +213,9 @@ enum err http_read_form(struct http_request *r)
 	return err;
 }
 
-bool http_browser_cookie(struct http_request *r, const char *name, char *out, size_t room)
+bool http_find_cookie(const char *header, const char *name, char *out, size_t room)
 {
-	const char *at = http_header(r, "Cookie");
+	const char *at = header;
 	size_t len = strlen(name);
 
 	while (at != NULL) {
@@ -232,6 +232,11 @@ bool http_browser_cookie(struct http_request *r, const char *name, char *out, si
 		at = strchr(at, ';');
 	}
 	return false;
+}
+
+bool http_browser_cookie(struct http_request *r, const char *name, char *out, size_t room)
+{
+	return http_find_cookie(http_header(r, "Cookie"), name, out, room);
 }
 
 const char *http_peer(struct http_request *r)

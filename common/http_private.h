@@ -16,6 +16,8 @@ struct http_request {
 	struct http_request *next, **link; /* among the server's open requests */
 };
 
+/* The value of a cookie in the header of that name, which may be NULL; as http_browser_cookie. */
+bool http_find_cookie(const char *header, const char *name, char *out, size_t room);
 /* The list of the server's streams. */
 struct http_stream **http_streams(struct http *http);
 /* End it and tell its owner. */
