@@ -279,12 +279,11 @@ static enum err fetch_token(const struct hostport *at, const char *code, const c
 	return err;
 }
 
-/* Room for one more, at an address that is not there yet. */
+/* Room for one more, at an address that is not there yet; under the lock. */
 static enum err check_room(struct peers *peers, const char *at, char why[PEERS_MESSAGE])
 {
 	enum err err = ERR_OK;
 
-	pthread_mutex_lock(&peers->lock);
 	if (find_peer(peers, at) != NULL) {
 		err = ERR_EXISTS;
 		snprintf(why, PEERS_MESSAGE, "that node is on the list already");
@@ -292,7 +291,23 @@ static enum err check_room(struct peers *peers, const char *at, char why[PEERS_M
 		err = ERR_LIMIT;
 		snprintf(why, PEERS_MESSAGE, "there are %d nodes on the list: no more are taken", PEERS_MOST);
 	}
-	pthread_mutex_unlock(&peers->lock);
+	return err;
+}
+
+/* Put it on the list, and the list into the file. */
+static enum err add_peer(struct peers *peers, const struct hostport *at, const char token[LOGIN_TOKEN_TEXT],
+			 char why[PEERS_MESSAGE])
+{
+	struct peer *peer = &peers->list[peers->count++];
+	enum err err;
+
+	*peer = (struct peer){.at = *at};
+	memcpy(peer->token, token, LOGIN_TOKEN_TEXT);
+	err = write_list(peers);
+	if (err != ERR_OK) {
+		peers->count--;
+		snprintf(why, PEERS_MESSAGE, "the list cannot be written: %s", err_text(err));
+	}
 	return err;
 }
 
@@ -300,26 +315,21 @@ enum err peers_pair(struct peers *peers, const struct hostport *at, const char *
 		    char why[PEERS_MESSAGE])
 {
 	char text[HOSTPORT_TEXT], token[LOGIN_TOKEN_TEXT];
-	struct peer *peer;
 	enum err err;
 
 	hostport_print(at, text);
+	pthread_mutex_lock(&peers->lock);
 	err = check_room(peers, text, why);
+	pthread_mutex_unlock(&peers->lock);
 	if (err == ERR_OK)
 		err = fetch_token(at, code, own_name, token, why);
-	if (err == ERR_OK)
-		err = check_room(peers, text, why);
 	if (err != ERR_OK)
 		return err;
+	/* Another may have come meanwhile. */
 	pthread_mutex_lock(&peers->lock);
-	peer = &peers->list[peers->count++];
-	*peer = (struct peer){.at = *at};
-	memcpy(peer->token, token, sizeof(token));
-	err = write_list(peers);
-	if (err != ERR_OK) {
-		peers->count--;
-		snprintf(why, PEERS_MESSAGE, "the list cannot be written: %s", err_text(err));
-	}
+	err = check_room(peers, text, why);
+	if (err == ERR_OK)
+		err = add_peer(peers, at, token, why);
 	pthread_mutex_unlock(&peers->lock);
 	if (err == ERR_OK)
 		ask_soon(peers, 0);

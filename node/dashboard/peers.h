@@ -1,6 +1,6 @@
 /*
  * The other nodes of the same owner, whose figures this node's page shows beside its own: DIR/nodes.json, mode 0600,
- * {"version": 1, "nodes": [{name, at, token}]}, and what each last answered.
+ * {"version": 1, "nodes": [{at, token}]}, and what each last answered.
  *
  * Two nodes are paired by a short code: the other one makes it, this one shows it there and gets a read-only token in
  * return. Then the other's /api/v1/summary is asked for now and then, by a thread of its own. A node that does not
