@@ -161,3 +161,12 @@ int json_yes(const json_t *json, const char *name)
 {
 	return json_is_true(json_object_get(json, name));
 }
+
+void json_share(json_t *to, const json_t *from, const char *const names[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		json_t *value = json_object_get(from, names[i]);
+
+		json_object_set(to, names[i], value != NULL ? value : json_null());
+	}
+}

@@ -39,5 +39,7 @@ void html_address(FILE *to, const char *address);
 uint64_t json_u64(const json_t *json, const char *name);
 const char *json_text(const json_t *json, const char *name);
 int json_yes(const json_t *json, const char *name);
+/* Members of one object into another, which shares them; null for what is missing. */
+void json_share(json_t *to, const json_t *from, const char *const names[], size_t count);
 
 #endif

@@ -31,6 +31,23 @@ static void set_amount(json_t *json, const char *name, struct amount amount)
 	json_object_set_new(json, name, json_string(amount_print(amount, text)));
 }
 
+static enum err add_claim(void *arg, const struct papers_claim *claim)
+{
+	struct amount *sum = arg;
+
+	return amount_add(*sum, claim->amount, sum);
+}
+
+enum err money_claimed(struct papers *papers, struct amount *ret)
+{
+	struct amount sum = amount_of(0);
+	enum err err = papers_claims(papers, add_claim, &sum);
+
+	if (err == ERR_OK)
+		*ret = sum;
+	return err;
+}
+
 /* Whether a later month of the same satellite has a statement: what was rolled over then went on into it. */
 static bool has_later(const json_t *months, size_t at)
 {

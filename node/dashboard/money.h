@@ -9,8 +9,9 @@
 
 #include "node/dashboard/desk.h"
 
-/* {"accrued", "due", "below_minimum", "paid", "claimed"}: of all satellites, in tokens. `claims` is what was claimed,
- * as papers_claims tells it. */
+/* The sum of all claims. */
+enum err money_claimed(struct papers *papers, struct amount *ret) WARN_UNUSED;
+/* {"accrued", "due", "below_minimum", "paid", "claimed"}: of all satellites, in tokens. */
 json_t *money_stages(const json_t *report, struct amount claimed);
 /* [{satellite, percent, month, withheld, released, forfeited, balance, "releases": [{at, amount, why}]}]. */
 json_t *money_held(const json_t *report, uint64_t now);

@@ -86,14 +86,11 @@ static json_t *latency_json(struct desk *desk, enum action action, uint64_t now)
 static json_t *facts(struct desk *desk, const struct panel_query *query)
 {
 	static const char *const names[] = {"space", "damage", "scrub", "held", "missing", "satellites"};
-	json_t *json = json_object(), *value;
+	json_t *json = json_object();
 	struct desk_disk disk;
 
 	desk_disk(desk, &disk);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		value = json_object_get(query->live, names[i]);
-		json_object_set(json, names[i], value != NULL ? value : json_null());
-	}
+	json_share(json, query->live, names, sizeof(names) / sizeof(names[0]));
 	json_object_set_new(json, "disk",
 			    json_pack("{s:I, s:I, s:I}", "total", (json_int_t)disk.total, "free", (json_int_t)disk.free,
 				      "kept", (json_int_t)disk.kept));

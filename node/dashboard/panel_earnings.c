@@ -33,13 +33,6 @@ static void drop_days(json_t *report, const char *period)
 	}
 }
 
-static enum err add_claim(void *arg, const struct papers_claim *claim)
-{
-	struct amount *sum = arg;
-
-	return amount_add(*sum, claim->amount, sum);
-}
-
 static enum err list_claim(void *arg, const struct papers_claim *claim)
 {
 	char satellite[KEY_ADDRESS_TEXT], amount[AMOUNT_TEXT];
@@ -63,7 +56,7 @@ static json_t *facts(struct desk *desk, const struct panel_query *query)
 	enum err err = earnings_report(desk->ledger, desk->papers, &q, &report);
 
 	if (err == ERR_OK)
-		err = papers_claims(desk->papers, add_claim, &claimed);
+		err = money_claimed(desk->papers, &claimed);
 	if (err == ERR_OK)
 		err = papers_claims(desk->papers, list_claim, claims);
 	if (err != ERR_OK) {

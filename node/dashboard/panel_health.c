@@ -51,11 +51,7 @@ static json_t *facts(struct desk *desk, const struct panel_query *query)
 						    "reachable", "reason", "standing"};
 		json_t *one = json_object();
 
-		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
-			json_t *value = json_object_get(satellite, names[k]);
-
-			json_object_set(one, names[k], value != NULL ? value : json_null());
-		}
+		json_share(one, satellite, names, sizeof(names) / sizeof(names[0]));
 		json_array_append_new(list, one);
 	}
 	return json_pack("{s:o, s:o}", "satellites", list, "reach", reach_json(desk, query->now));

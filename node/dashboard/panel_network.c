@@ -13,11 +13,7 @@ static json_t *facts(struct desk *desk, const struct panel_query *query)
 	json_t *json = json_object();
 
 	(void)desk;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		json_t *value = json_object_get(query->live, names[i]);
-
-		json_object_set(json, names[i], value != NULL ? value : json_null());
-	}
+	json_share(json, query->live, names, sizeof(names) / sizeof(names[0]));
 	return json;
 }
 

@@ -27,13 +27,6 @@ static json_t *sum_forecasts(const json_t *forecasts, const char *which)
 	return json_string(amount_print(sum, text));
 }
 
-static enum err add_claim(void *arg, const struct papers_claim *claim)
-{
-	struct amount *sum = arg;
-
-	return amount_add(*sum, claim->amount, sum);
-}
-
 /* NULL when the books cannot be read. */
 static json_t *money_json(struct desk *desk, uint64_t now)
 {
@@ -41,7 +34,7 @@ static json_t *money_json(struct desk *desk, uint64_t now)
 		.node = key_address(desk->key), .trust = desk->trust, .to = month_period(now), .now = now};
 	struct amount claimed = amount_of(0);
 	json_t *report = NULL, *json;
-	enum err err = papers_claims(desk->papers, add_claim, &claimed);
+	enum err err = money_claimed(desk->papers, &claimed);
 
 	if (err == ERR_OK)
 		err = earnings_report(desk->ledger, desk->papers, &q, &report);
@@ -69,13 +62,6 @@ static json_t *satellites_json(const json_t *satellites)
 	return json_pack("{s:I, s:I, s:I}", "count", (json_int_t)i, "connected", connected, "reachable", reachable);
 }
 
-static void copy(json_t *to, const json_t *from, const char *name)
-{
-	json_t *value = json_object_get(from, name);
-
-	json_object_set(to, name, value != NULL ? value : json_null());
-}
-
 static json_t *facts(struct desk *desk, const struct panel_query *query)
 {
 	static const char *const names[] = {"id",  "address", "version", "endpoint", "started",
@@ -86,8 +72,7 @@ static json_t *facts(struct desk *desk, const struct panel_query *query)
 		json_decref(json);
 		return NULL;
 	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		copy(json, query->live, names[i]);
+	json_share(json, query->live, names, sizeof(names) / sizeof(names[0]));
 	json_object_set_new(json, "money", money);
 	json_object_set_new(json, "satellites", satellites_json(json_object_get(query->live, "satellites")));
 	json_object_set_new(json, "day", totals_json(desk, query->now - HISTORY_DAY, query->now + 1, NULL));
