@@ -19,7 +19,15 @@
 #include "node/dashboard/visit.h"
 
 #define API "/api/v1/"
+#define FACTS_PATH 32
 #define RECORD_SECONDS 60
+
+const struct panel *const panels[] = {
+	&panel_overview, &panel_earnings, &panel_health, &panel_disk,	&panel_traffic,
+	&panel_orders,	 &panel_network,  &panel_nodes,	 &panel_events,
+};
+#define PANELS (sizeof(panels) / sizeof(panels[0]))
+const size_t panel_count = PANELS;
 
 struct dashboard {
 	struct loop *loop;
@@ -31,13 +39,9 @@ struct dashboard {
 	char name[KEY_ADDRESS_TEXT]; /* what we call ourselves at other nodes */
 	struct streams *streams;
 	struct event *timer;
+	struct http_route panel_routes[2 * PANELS]; /* of each its page and its facts */
+	char facts_paths[PANELS][FACTS_PATH];
 };
-
-const struct panel *const panels[] = {
-	&panel_overview, &panel_earnings, &panel_health, &panel_disk,	&panel_traffic,
-	&panel_orders,	 &panel_network,  &panel_nodes,	 &panel_events,
-};
-const size_t panel_count = sizeof(panels) / sizeof(panels[0]);
 
 static void ask_panel(struct dashboard *dashboard, struct http_request *request, const struct panel *panel,
 		      enum inquiry_form form)
@@ -166,24 +170,6 @@ static void on_mark(struct http_request *request, void *arg)
 
 /* clang-format off */
 static const struct http_route routes[] = {
-	{"GET", "/", on_page, HTTP_OPEN},
-	{"GET", "/earnings", on_page, HTTP_OPEN},
-	{"GET", "/standing", on_page, HTTP_OPEN},
-	{"GET", "/disk", on_page, HTTP_OPEN},
-	{"GET", "/traffic", on_page, HTTP_OPEN},
-	{"GET", "/orders", on_page, HTTP_OPEN},
-	{"GET", "/network", on_page, HTTP_OPEN},
-	{"GET", "/nodes", on_page, HTTP_OPEN},
-	{"GET", "/events", on_page, HTTP_OPEN},
-	{"GET", API "summary", on_facts, HTTP_READ},
-	{"GET", API "money", on_facts, HTTP_READ},
-	{"GET", API "health", on_facts, HTTP_READ},
-	{"GET", API "disk", on_facts, HTTP_READ},
-	{"GET", API "traffic", on_facts, HTTP_READ},
-	{"GET", API "orders", on_facts, HTTP_READ},
-	{"GET", API "network", on_facts, HTTP_READ},
-	{"GET", API "nodes", on_facts, HTTP_READ},
-	{"GET", API "events", on_facts, HTTP_READ},
 	{"GET", API "history", on_chart, HTTP_READ},
 	{"GET", API "export", on_export, HTTP_READ},
 	{"GET", API "stream", on_stream, HTTP_READ},
@@ -206,6 +192,17 @@ static const struct http_route nodes_routes[] = {
 	{"POST", "/nodes/forget", nodes_forget, HTTP_WRITE},
 };
 /* clang-format on */
+
+static void add_panel_routes(struct dashboard *dashboard)
+{
+	for (size_t i = 0; i < PANELS; i++) {
+		snprintf(dashboard->facts_paths[i], FACTS_PATH, API "%s", panels[i]->name);
+		dashboard->panel_routes[2 * i] = (struct http_route){"GET", panels[i]->path, on_page, HTTP_OPEN};
+		dashboard->panel_routes[2 * i + 1] =
+			(struct http_route){"GET", dashboard->facts_paths[i], on_facts, HTTP_READ};
+	}
+	http_add_routes(dashboard->sources.http, dashboard->panel_routes, 2 * PANELS, dashboard);
+}
 
 struct recording {
 	struct desk *desk;
@@ -261,6 +258,7 @@ enum err dashboard_start(struct loop *loop, const struct dashboard_sources *sour
 	dashboard->streams = streams_new(loop, sources->status, sources->arg);
 	dashboard->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, dashboard);
 	event_add(dashboard->timer, &every);
+	add_panel_routes(dashboard);
 	http_add_routes(sources->http, routes, sizeof(routes) / sizeof(routes[0]), dashboard);
 	http_add_routes(sources->http, visit_routes, sizeof(visit_routes) / sizeof(visit_routes[0]), &dashboard->visit);
 	http_add_routes(sources->http, nodes_routes, sizeof(nodes_routes) / sizeof(nodes_routes[0]), &dashboard->nodes);
