@@ -205,6 +205,15 @@ static struct bytes trimmed(struct bytes text)
 	return text;
 }
 
+/* Without the comment at the end: for inih one begins with a semicolon after white space. */
+static struct bytes without_comment(struct bytes value)
+{
+	for (size_t i = 1; i < value.len; i++)
+		if (value.data[i] == ';' && (value.data[i - 1] == ' ' || value.data[i - 1] == '\t'))
+			return bytes_of(value.data, i);
+	return value;
+}
+
 /* Whether a line of the file gives this option a value, which goes to *ret. */
 static bool line_value(struct bytes line, const char *name, struct bytes *ret)
 {
@@ -216,7 +225,7 @@ static bool line_value(struct bytes line, const char *name, struct bytes *ret)
 	rest = trimmed(bytes_of(rest.data + len, rest.len - len));
 	if (rest.len == 0 || (rest.data[0] != '=' && rest.data[0] != ':'))
 		return false;
-	*ret = trimmed(bytes_of(rest.data + 1, rest.len - 1));
+	*ret = trimmed(without_comment(bytes_of(rest.data + 1, rest.len - 1)));
 	return true;
 }
 

@@ -429,6 +429,8 @@ static void test_drop(void **state)
 		      "drop --dir DIR satellite b", "satellite = a\n# mine\nworkers = 3\nsatellite = bb\n");
 	assert_int_equal(call(f, "drop --dir DIR satellite b"), 1);
 	assert_int_equal(seen.saved, ERR_NOT_FOUND);
+	expect_change(f, "satellite = a;b\nsatellite = a ; the first one\nsatellite = b\n",
+		      "drop --dir DIR satellite a", "satellite = a;b\nsatellite = b\n");
 	unlink(f->config);
 	assert_int_equal(call(f, "drop --dir DIR satellite a"), 1);
 	assert_int_equal(seen.saved, ERR_NOT_FOUND);
