@@ -90,7 +90,8 @@ static void store_put(const struct bytes32 *key, const void *value, size_t len)
 	}
 	sem_init(&answer.come, 0, 0);
 	store_put_end(upload, &order, &signature, 1, answered, &answer);
-	sem_wait(&answer.come);
+	while (sem_wait(&answer.come) != 0) /* a signal came */
+		;
 	sem_destroy(&answer.come);
 	if (answer.err != ERR_OK)
 		bench_die("the store cannot commit");

@@ -63,7 +63,8 @@ static void put(struct store *store, const struct golden_piece *piece, uint32_t 
 	sem_init(&committed, 0, 0);
 	order.allocation = hash;
 	store_put_end(upload, &order, &signature, 1500 + version, done, &committed);
-	sem_wait(&committed);
+	while (sem_wait(&committed) != 0) /* a signal came */
+		;
 	sem_destroy(&committed);
 	free(content);
 }

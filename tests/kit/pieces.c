@@ -23,7 +23,9 @@ static void answered(void *arg, enum err err)
 
 static enum err wait_for(struct answer *answer)
 {
-	sem_wait(&answer->come);
+	/* A signal interrupts it; libFuzzer sends itself an alarm now and then. */
+	while (sem_wait(&answer->come) != 0)
+		;
 	sem_destroy(&answer->come);
 	return answer->err;
 }
